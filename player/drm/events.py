@@ -1,0 +1,98 @@
+"""What the key logic decided and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from player.drm.cause import Cause
+from player.ids import KeyId
+from player.trace.event import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitDataAnnounced(Event):
+    """Init data reached the key logic. `origin`: mpd-adaptation, mpd-representation, init-segment, media-segment, event, announcement."""
+
+    name: ClassVar[str] = "drm:init-data-announced"
+    origin: str
+    type: str
+    kids: tuple[KeyId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitDataSkipped(Event):
+    """…and led to no request; `reason` is duplicate-kid, duplicate-bytes, known-from-license, in-flight, scope, disallowed, empty or zero-kid."""
+
+    name: ClassVar[str] = "drm:init-data-skipped"
+    reason: str
+    kids: tuple[KeyId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCreated(Event):
+    """A session was opened for these kids; `slot` names it while it is open."""
+
+    name: ClassVar[str] = "drm:session-created"
+    slot: int
+    kids: tuple[KeyId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefetchPlanned(Event):
+    """A coming key will be asked for at `at_us` on the run clock; it is needed at `need_us`."""
+
+    name: ClassVar[str] = "drm:prefetch-planned"
+    kids: tuple[KeyId, ...]
+    at_us: int
+    need_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenseRequested(Event):
+    """One attempt leaves. `intended_us`: when the machine wanted it to leave. `local`: answered from the key table of the command line."""
+
+    name: ClassVar[str] = "drm:license-requested"
+    slot: int
+    sequence: int  # running number of the client's license requests
+    attempt: int
+    cause: Cause
+    origin: Cause
+    kids: tuple[KeyId, ...]
+    intended_us: int
+    local: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenseAnswered(Event):
+    """An attempt has ended. `outcome`: ok, http-CODE, timeout, network, rejected (the CDM refused the license)."""
+
+    name: ClassVar[str] = "drm:license-answered"
+    slot: int
+    sequence: int
+    attempt: int
+    outcome: str
+    sent_us: int  # when the first byte was handed to the socket
+    duration_us: int  # since sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyStatusChanged(Event):
+    """The extended status of a key for this content. `why` names the rule that set it."""
+
+    name: ClassVar[str] = "drm:key-status"
+    kid: KeyId
+    old: str
+    new: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenseFailed(Event):
+    """The profile gave up; the keys are `failed`."""
+
+    name: ClassVar[str] = "drm:license-failed"
+    slot: int
+    kids: tuple[KeyId, ...]
+    code: str
+    reason: str

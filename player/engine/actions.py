@@ -1,0 +1,134 @@
+"""What the machine asks of its driver, and what the driver gives back. Hot, so `msgspec.Struct` without GC tracking.
+
+An action is its own token: the driver hands the same object back with the result. It names slots and numbers, never an
+object that could lead back to it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from player.drm.cause import Cause
+from player.eme.cdm import Call, CdmResult
+from player.errors import KeystormError
+from player.ids import KeyId
+from player.isobmff.model import InitSegment, MediaSegment
+from player.isobmff.sample import Sample
+from player.mpd.model import ByteRange, Presentation
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class FetchKind(StrEnum):
+    MPD = "mpd"
+    TIME = "time"  # UTCTiming over HTTP
+    INDEX = "index"  # sidx of SegmentBase
+    INIT = "init"
+    MEDIA = "media"
+    LICENSE = "license"
+
+
+SidxReferences = tuple[tuple[int, int, int, int], ...]
+"""(time in ticks, duration in ticks, first byte, bytes) of each media reference of a `sidx`."""
+
+Parsed = Presentation | InitSegment | MediaSegment | SidxReferences
+
+
+class Fetch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Fetch `url`. The driver parses the body (`engine.parsed.parse`, cached) before it hands the result back."""
+
+    kind: FetchKind
+    url: str
+    method: str = "GET"
+    headers: Headers = ()
+    body: bytes | None = None
+    byte_range: ByteRange | None = None
+    timeout_us: int = 10_000_000  # whole exchange; 0: none
+    intended: int = 0  # µs on the run clock: when the machine wanted it to leave
+    track: int = -1  # number of the track buffer; index, init and media
+    context: InitSegment | SidxReferences | None = None  # media: the init segment that explains it
+    timescale: int = 0  # index: ticks of the SegmentBase
+    slot: int = -1  # license: the session
+    attempt: int = 0  # license: from 1
+    cause: Cause | None = None  # license
+    origin: Cause | None = None  # license: the cause of the first attempt
+    kids: tuple[KeyId, ...] = ()  # license: what was asked for, as far as known
+
+
+class OpenCdm(msgspec.Struct, frozen=True, gc=False):
+    """Make this client's CDM for the key system; it comes before the first `CdmCall`."""
+
+    key_system: str
+
+
+class CdmCall(msgspec.Struct, frozen=True, gc=False):
+    """Run this call on the client's CDM at once and hand the result back in the same drain."""
+
+    call: Call
+
+
+class Deliver(msgspec.Struct, frozen=True, gc=False):
+    """Clear samples for the sink: `samples[start:stop]` lie at their offsets in `buffer`."""
+
+    period: int  # running number of the Period played
+    track: int
+    buffer: bytearray
+    samples: tuple[Sample, ...]
+    start: int
+    stop: int
+
+
+class Cancel(msgspec.Struct, frozen=True, gc=False):
+    """Nobody waits for this fetch any more; its result must not be handed back."""
+
+    fetch: Fetch
+
+
+class Finish(msgspec.Struct, frozen=True, gc=False):
+    """The machine has ended: at the end of the presentation or of the duration asked for, or by a fatal error."""
+
+    error: KeystormError | None = None
+
+
+Action = Fetch | OpenCdm | CdmCall | Deliver | Cancel | Finish
+
+
+class Start(msgspec.Struct, frozen=True, gc=False):
+    """Begin; `now` of this input is the client's join."""
+
+
+class Fetched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An HTTP answer of any status. `parsed` is set for 2xx answers of all kinds but `license` and `time`."""
+
+    action: Fetch
+    status: int
+    url: str  # after redirects
+    headers: Headers = ()  # names in lower case
+    body: bytes = b""
+    parsed: Parsed | KeystormError | None = None
+    sent_at: int = 0  # µs on the run clock
+    done_at: int = 0
+
+
+class FetchFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """No answer: `code` is "unreachable", "timeout", "broken" (cut in mid-body) or "refused-url"."""
+
+    action: Fetch
+    code: str
+    reason: str
+    sent_at: int = 0
+    done_at: int = 0
+
+
+class CdmDone(msgspec.Struct, frozen=True, gc=False):
+    call: Call
+    result: CdmResult
+
+
+class Stop(msgspec.Struct, frozen=True, gc=False):
+    """End now, as if the duration were over."""
+
+
+Result = Start | Fetched | FetchFailed | CdmDone | Stop

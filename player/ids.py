@@ -1,0 +1,155 @@
+"""Names of keys and systems, and the pool in which a run shares its immutable values.
+
+Raises ValueError only: readers that know the place of the bytes add it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Hashable
+from typing import Any, Final, TypeVar, cast
+
+MAX_KEY_ID_BYTES: Final = 512  # EME: key ids are 1 to 512 bytes (Clear Key in Chromium has the same limit)
+CENC_KEY_ID_BYTES: Final = 16  # ISO/IEC 23001-7: a KID is a UUID
+
+T = TypeVar("T", bound=Hashable)
+
+
+class KeyId(bytes):
+    """A key id of 1 to 512 bytes; 16 wherever Common Encryption is meant (`KeyId.cenc`).
+
+    Prints as hex, 16-byte ones as 8-4-4-4-12. Equal to `bytes` of the same content, so it serves as a dictionary key.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, raw: bytes) -> KeyId:
+        if not 1 <= len(raw) <= MAX_KEY_ID_BYTES:
+            raise ValueError(f"a key id has 1 to {MAX_KEY_ID_BYTES} bytes, this one {len(raw)}")
+        return super().__new__(cls, raw)
+
+    @classmethod
+    def cenc(cls, raw: bytes) -> KeyId:
+        """A Common Encryption KID: exactly 16 bytes."""
+        if len(raw) != CENC_KEY_ID_BYTES:
+            raise ValueError(f"a KID has {CENC_KEY_ID_BYTES} bytes, this one {len(raw)}")
+        return cls(raw)
+
+    @classmethod
+    def parse(cls, text: str) -> KeyId:
+        """A KID from 32 hex digits in reading order, with or without the hyphens of a UUID, in either case."""
+        return cls.cenc(_hex16(text))
+
+    @property
+    def is_zero(self) -> bool:
+        """The all-zero KID means "no default key" (rotating content) and is never asked for."""
+        return not any(self)
+
+    def __str__(self) -> str:
+        return str(uuid.UUID(bytes=bytes(self))) if len(self) == CENC_KEY_ID_BYTES else self.hex()
+
+    def __repr__(self) -> str:
+        return f"KeyId({self})"
+
+
+class SystemId(bytes):
+    """The 16 bytes that name a protection system in a `pssh` box or a ContentProtection element."""
+
+    __slots__ = ()
+
+    def __new__(cls, raw: bytes) -> SystemId:
+        if len(raw) != 16:
+            raise ValueError(f"a SystemID has 16 bytes, this one {len(raw)}")
+        return super().__new__(cls, raw)
+
+    @classmethod
+    def parse(cls, text: str) -> SystemId:
+        return cls(_hex16(text))
+
+    def __str__(self) -> str:
+        return str(uuid.UUID(bytes=bytes(self)))
+
+    def __repr__(self) -> str:
+        return f"SystemId({self})"
+
+
+COMMON_SYSTEM: Final = SystemId.parse("1077efec-c0b2-4d02-ace3-3c1e52e2fb4b")  # "cenc" init data, W3C
+CLEARKEY_DASH_SYSTEM: Final = SystemId.parse("e2719d58-a985-b3c9-781a-b030af78d30e")  # DASH-IF Clear Key descriptor
+HIERARCHY_SYSTEM: Final = SystemId.parse("631c5ac0-67e4-5e7f-aeb0-2b96eee28223")  # UUID 5, DNS, keystorm.example
+
+CLEARKEY: Final = "org.w3.clearkey"
+HIERARCHY: Final = "org.keystorm.hierarchy"
+
+
+class ContentKey:
+    """A 16-byte content or root key. It never shows itself: not in repr, str, a trace or an error."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        if len(raw) != 16:
+            raise ValueError(f"a key has 16 bytes, this one {len(raw)}")
+        self._raw = bytes(raw)
+
+    @classmethod
+    def parse(cls, text: str) -> ContentKey:
+        try:
+            return cls(_hex16(text))
+        except ValueError:
+            raise ValueError("a key has 32 hex digits") from None
+
+    def reveal(self) -> bytes:
+        """The bytes. Whoever calls this is a CDM, a packager or a license server."""
+        return self._raw
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ContentKey) and self._raw == other._raw
+
+    def __hash__(self) -> int:
+        return hash(self._raw)
+
+    def __repr__(self) -> str:
+        return "ContentKey(hidden)"
+
+
+class Pool:
+    """What the machines of one run share: interned values and remembered transitions.
+
+    The driver makes one a run and process. Never process-global: two runs in one process do not see each other.
+    """
+
+    __slots__ = ("_memo", "_values")
+
+    def __init__(self) -> None:
+        self._values: dict[Hashable, Hashable] = {}
+        self._memo: dict[tuple[Hashable, ...], Any] = {}
+
+    def intern(self, value: T) -> T:
+        """The first value given that equals this one (types that compare equal must not be mixed)."""
+        return cast(T, self._values.setdefault(value, value))
+
+    def remember(self, step: Callable[..., Any], *args: Hashable) -> Any:
+        """`step(*args)`, computed once: `step` must be a pure module-level function of hashable values."""
+        key = (step, *args)
+        try:
+            return self._memo[key]
+        except KeyError:
+            result = self._memo[key] = step(*args)
+            return result
+
+    def count(self, kind: type) -> int:
+        """Distinct interned values of a type; a storm reports it."""
+        return sum(1 for value in self._values if isinstance(value, kind))
+
+    def forget(self, holds: Callable[[Hashable], bool]) -> None:
+        """Drop the values for which `holds` is true and every remembered transition (they are made again when needed)."""
+        for value in [value for value in self._values if holds(value)]:
+            del self._values[value]
+        self._memo.clear()
+
+
+def _hex16(text: str) -> bytes:
+    digits = text.strip().replace("-", "")
+    if len(digits) != 32 or not all(c in "0123456789abcdefABCDEF" for c in digits):
+        raise ValueError("expected 32 hex digits, with or without hyphens")
+    return bytes.fromhex(digits)

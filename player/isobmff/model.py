@@ -1,0 +1,68 @@
+"""Parsed init and media segments: immutable, shared by every client that was served the same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from player.ids import KeyId
+from player.isobmff.sample import Protection, Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleEntry:
+    """One entry of `stsd`; `protection` None: a clear entry."""
+
+    fourcc: str  # original format: "avc1", "mp4a", …
+    protection: Protection | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One `trak` with what `trex` says of its fragments."""
+
+    id: int
+    kind: str  # "video", "audio" or "other"
+    timescale: int
+    entries: tuple[SampleEntry, ...]
+    groups: tuple[Protection | None, ...] = ()  # `seig` entries of stbl/sgpd; None: an unprotected group
+    default_entry: int = 1  # sample description index, from 1
+    default_duration: int = 0  # ticks
+    default_size: int = 0  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitSegment:
+    """A `moov`. `init_data` holds one value per run of adjacent `pssh` boxes (EME rule P002)."""
+
+    tracks: tuple[Track, ...]
+    init_data: tuple[bytes, ...] = ()
+
+    @property
+    def default_kids(self) -> tuple[KeyId, ...]:
+        """Distinct KIDs of all `tenc`, without the zero KID."""
+        kids = [e.protection.kid for t in self.tracks for e in t.entries if e.protection is not None]
+        return tuple(dict.fromkeys(kid for kid in kids if not kid.is_zero))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment:
+    """One `traf` with its samples. `data` is the part of the segment (start, end) that holds them."""
+
+    track_id: int
+    timescale: int
+    decode_time: int  # ticks, from tfdt
+    data: tuple[int, int]
+    samples: tuple[Sample, ...]
+    kids: tuple[KeyId, ...]  # distinct KIDs of protected samples, in order of first use
+    init_data: tuple[bytes, ...] = ()  # one value per run of adjacent `pssh` boxes of the moof; on its first traf only
+
+    @property
+    def duration(self) -> int:
+        """Ticks."""
+        return sum(sample.duration for sample in self.samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSegment:
+    fragments: tuple[Fragment, ...]
+    warnings: tuple[str, ...] = ()  # codes and places of what was read in spite of a fault

@@ -1,0 +1,99 @@
+"""What playback did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from player.ids import KeyId
+from player.trace.event import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackOpened(Event):
+    """A track buffer exists; its number names it from now on. `period` counts the Periods played."""
+
+    name: ClassVar[str] = "stream:track-opened"
+    period: int
+    track: int
+    kind: str
+    adaptation_set: str
+    codecs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepresentationChosen(Event):
+    name: ClassVar[str] = "stream:representation"
+    track: int
+    representation: str
+    bandwidth: int  # bit/s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentLoaded(Event):
+    name: ClassVar[str] = "stream:segment-loaded"
+    track: int
+    number: int
+    start_us: int  # on the presentation timeline
+    end_us: int
+    bytes: int
+    kids: tuple[KeyId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFailed(Event):
+    """A segment could not be fetched or read; playback goes on without it where it can."""
+
+    name: ClassVar[str] = "stream:segment-failed"
+    track: int
+    number: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Event):
+    """The position advances for the first time."""
+
+    name: ClassVar[str] = "stream:started"
+    position_us: int
+    startup_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stalled(Event):
+    """The position stands at the end of the decryptable buffer. `cause`: "key" or "network"; `kid`: the missing key."""
+
+    name: ClassVar[str] = "stream:stalled"
+    position_us: int
+    cause: str
+    kid: KeyId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(Event):
+    """The stall is over; stalls of at most 1 ms are not told."""
+
+    name: ClassVar[str] = "stream:resumed"
+    position_us: int
+    for_us: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked(Event):
+    """As fast as possible: the decryptable buffer could not grow for `for_us` for want of this key."""
+
+    name: ClassVar[str] = "stream:blocked"
+    kid: KeyId
+    for_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(Event):
+    """`ended`: at the end of the presentation (else at the duration asked for, or stopped). `played_us`: media played."""
+
+    name: ClassVar[str] = "stream:ended"
+    position_us: int
+    played_us: int
+    ended: bool
