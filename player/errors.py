@@ -1,4 +1,4 @@
-"""Everything that can go wrong, in one tree. Each error has a stable `code`, fields rather than prose, and one line of text.
+"""Everything that can go wrong, in one tree: each error has a stable `code`, fields rather than prose, one line of text.
 
     KeystormError
     ├── UsageError       wrong option, unreadable input: exit 2
@@ -47,7 +47,9 @@ class EmeError(KeystormError):
 class NetworkError(KeystormError):
     """A fetch that brought nothing usable. `status` is the HTTP status, None where none came."""
 
-    def __init__(self, code: str, url: str, reason: str, *, status: int | None = None, recoverable: bool = False) -> None:
+    def __init__(
+        self, code: str, url: str, reason: str, *, status: int | None = None, recoverable: bool = False
+    ) -> None:
         super().__init__(code, f"{url}: {reason}", recoverable=recoverable)
         self.url = url
         self.reason = reason

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Hashable
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 MAX_KEY_ID_BYTES: Final = 512  # EME: key ids are 1 to 512 bytes (Clear Key in Chromium has the same limit)
 CENC_KEY_ID_BYTES: Final = 16  # ISO/IEC 23001-7: a KID is a UUID
@@ -23,7 +23,7 @@ class KeyId(bytes):
 
     __slots__ = ()
 
-    def __new__(cls, raw: bytes) -> KeyId:
+    def __new__(cls, raw: bytes) -> Self:
         if not 1 <= len(raw) <= MAX_KEY_ID_BYTES:
             raise ValueError(f"a key id has 1 to {MAX_KEY_ID_BYTES} bytes, this one {len(raw)}")
         return super().__new__(cls, raw)
@@ -57,7 +57,7 @@ class SystemId(bytes):
 
     __slots__ = ()
 
-    def __new__(cls, raw: bytes) -> SystemId:
+    def __new__(cls, raw: bytes) -> Self:
         if len(raw) != 16:
             raise ValueError(f"a SystemID has 16 bytes, this one {len(raw)}")
         return super().__new__(cls, raw)
@@ -142,7 +142,7 @@ class Pool:
         return sum(1 for value in self._values if isinstance(value, kind))
 
     def forget(self, holds: Callable[[Hashable], bool]) -> None:
-        """Drop the values for which `holds` is true and every remembered transition (they are made again when needed)."""
+        """Drop the values for which `holds` is true, and every remembered transition (made again when needed)."""
         for value in [value for value in self._values if holds(value)]:
             del self._values[value]
         self._memo.clear()
