@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -111,7 +111,7 @@ def _group(facts: dict[str, Any], ticks: int, samples: bytes) -> Group:
     sizes = facts["sizes"]
     ends = list(accumulate(sizes, initial=facts["offset"]))
     return Group(
-        samples=tuple(samples[a:b] for a, b in zip(ends, ends[1:], strict=False)),
+        samples=tuple(samples[a:b] for a, b in pairwise(ends)),
         durations=(ticks,) * len(sizes),
         sha256=facts["sha256"],
     )
