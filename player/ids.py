@@ -15,6 +15,13 @@ CENC_KEY_ID_BYTES: Final = 16  # ISO/IEC 23001-7: a KID is a UUID
 T = TypeVar("T", bound=Hashable)
 
 
+def _hex16(text: str) -> bytes:
+    digits = text.strip().replace("-", "")
+    if len(digits) != 32 or not all(c in "0123456789abcdefABCDEF" for c in digits):
+        raise ValueError("expected 32 hex digits, with or without hyphens")
+    return bytes.fromhex(digits)
+
+
 class KeyId(bytes):
     """A key id of 1 to 512 bytes; 16 wherever Common Encryption is meant (`KeyId.cenc`).
 
@@ -146,10 +153,3 @@ class Pool:
         for value in [value for value in self._values if holds(value)]:
             del self._values[value]
         self._memo.clear()
-
-
-def _hex16(text: str) -> bytes:
-    digits = text.strip().replace("-", "")
-    if len(digits) != 32 or not all(c in "0123456789abcdefABCDEF" for c in digits):
-        raise ValueError("expected 32 hex digits, with or without hyphens")
-    return bytes.fromhex(digits)
