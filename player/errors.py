@@ -1,4 +1,4 @@
-"""Everything that can go wrong, in one tree: each error has a stable `code`, fields rather than prose, one line of text.
+"""Everything that can go wrong, in one tree. An error has a stable `code`, fields rather than prose, and one line.
 
     KeystormError
     ├── UsageError       wrong option, unreadable input: exit 2
