@@ -35,7 +35,7 @@ class Reply(NamedTuple):
 
 
 class Service(Protocol):
-    """A sans-IO server: time is an argument (µs on the run clock), answers are taken from it, deadlines driven by a front."""
+    """A sans-IO server: time is an argument (µs on the run clock), answers are taken, a front drives the deadlines."""
 
     def receive(self, request: Request, now: int) -> None: ...
 
