@@ -34,6 +34,7 @@ class Update(msgspec.Struct, frozen=True, gc=False):
     """EME 6.6 update: the bytes of a license."""
 
     slot: int
+    number: int  # as in `GenerateRequest`: slots are used again, numbers never
     response: bytes
 
 
@@ -41,6 +42,7 @@ class Close(msgspec.Struct, frozen=True, gc=False):
     """EME 6.6 close."""
 
     slot: int
+    number: int
 
 
 class Wake(msgspec.Struct, frozen=True, gc=False):
@@ -67,12 +69,15 @@ class SessionChange(msgspec.Struct, frozen=True, gc=False):
     expiration_ms: int | None = None  # ms since the epoch; 0: never expires (NaN at the surface)
     parent: int | None = None  # slot of the session that holds the root key
     closed: ClosedReason | None = None
+    announce: bool = False  # tell the map even if it is the old one (devices that always do)
+    message: tuple[MessageType, bytes] | None = None  # one that no call of this session asked for, such as a renewal
 
 
 class Handled(msgspec.Struct, frozen=True, gc=False):
     """Answer to a session call. `error` set: nothing changed (G007) and there is nothing else in it.
 
-    `changes` are in contract order; a change of another session than the call's own is a task of its own (EQ07).
+    `changes` are in contract order. What becomes of the call's own session belongs to the call's task, and so do
+    sessions that close along with it; a change of any other session is a task of its own, after that one.
     """
 
     error: str | None = None  # DOM exception name: "TypeError", "NotSupportedError", …
@@ -97,5 +102,5 @@ class Cdm(Protocol):
     """A key system's implementation, one object a client. Synchronous, without I/O, clock or chance of its own."""
 
     def handle(self, call: Call, now: int, draw: Draw) -> CdmResult:
-        """`now` in µs on the run clock; wall time, where a license needs it, comes from the epoch the CDM was made with."""
+        """`now` in µs on the run clock; wall time counts from the epoch that the CDM was made with."""
         ...

@@ -1,6 +1,7 @@
 """What the EME surface tells: outputs of its tasks, in contract order, and the same records as trace events.
 
-Each carries the session's row as it was at that output, so that a view shows what the task showed.
+Each carries the session's row as it is when its task has ended, which is what the page sees: reactions to a promise run
+after the task that settled it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from player.eme.cdm import Close, GenerateRequest, Update
 from player.eme.session import Session
 from player.eme.status import ClosedReason, MessageType
 from player.errors import EmeError
+from player.ids import KeyId
 from player.trace.event import Event
 
 
@@ -63,11 +65,24 @@ class SessionClosed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpirationChanged(Event):
+    """The `expiration` attribute has a new value. No event tells the page of it (J003); a view takes it from here.
+
+    It comes before the other outputs of its task. 0: never expires (NaN at the surface). A closed session's is NaN
+    without this.
+    """
+
+    name: ClassVar[str] = "eme:expiration"
+    session: Session
+    expiration_ms: int  # ms since the epoch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingForKey(Event):
     """Playback cannot advance for want of a key: once a stall (R009)."""
 
     name: ClassVar[str] = "eme:waiting-for-key"
-    kid: str
+    kid: KeyId
 
 
-Output = Settled | Message | KeyStatusesChanged | SessionClosed
+Output = Settled | Message | KeyStatusesChanged | SessionClosed | ExpirationChanged

@@ -1,0 +1,157 @@
+"""What follows when the CDM has answered: the tasks that EME queues, and what a page sees of each, in order.
+
+One task is settled promise, closed sessions, changed key statuses and message, in that order (EME 6.6). Sessions that
+close together close in one task, so that nobody sees an open child of a closed parent; a change of another session is a
+task of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from player.eme.cdm import Close, GenerateRequest, Handled, SessionChange, Update, Wake
+from player.eme.errors import InvalidStateError, named
+from player.eme.events import ExpirationChanged, KeyStatusesChanged, Message, Output, SessionClosed, Settled
+from player.eme.session import (
+    CLOSED,
+    CLOSING,
+    ENDED,
+    REJECTED,
+    RESOLVED,
+    Session,
+    SessionState,
+    Step,
+    after,
+)
+from player.eme.state import State, change, expiration_ms, find, leave, session_number, set_expiration
+from player.eme.status import ClosedReason, MessageType
+from player.errors import EmeError
+from player.ids import Pool
+
+
+class _Outcome(NamedTuple):
+    """What a change did to its session."""
+
+    row: Session  # afterwards
+    told: bool  # key statuses changed, or must be told anyway
+    expiration_ms: int | None  # set where it changed
+    closed: ClosedReason | None
+    message: tuple[MessageType, bytes] | None
+
+
+def settle(
+    state: State, pool: Pool, call: GenerateRequest | Update | Close | Wake, handled: Handled
+) -> tuple[Output, ...]:
+    """The outputs that follow from the CDM's answer to `call`.
+
+    Calls of one session are settled in the order in which they were made. An answer
+    that comes when its session is closing or closed is dropped and its promise rejected.
+    """
+    _arm(state, call, handled)
+    if isinstance(call, Wake):
+        return _queued(state, pool, handled.changes)
+    row = find(state, call.slot)
+    if row is None or session_number(state, row) != call.number:
+        return (Settled(call=call, error=InvalidStateError("the session was closed"), session=_gone(state, call)),)
+    if row.state is CLOSING and not isinstance(call, Close):
+        return (Settled(call=call, error=InvalidStateError("the session is being closed"), session=row),)
+    if handled.error is not None:
+        return (_rejected(state, pool, call, row, named(handled.error, handled.reason)),)
+    return _resolved(state, pool, call, handled)
+
+
+def _arm(state: State, call: GenerateRequest | Update | Close | Wake, handled: Handled) -> None:
+    """Answers may be settled in another order than the CDM gave them: only a wake-up may put the next one off."""
+    if handled.error is not None:
+        return
+    if isinstance(call, Wake) or state.cdm_due is None:
+        state.cdm_due = handled.wake_at
+    elif handled.wake_at is not None:
+        state.cdm_due = min(state.cdm_due, handled.wake_at)
+
+
+def _rejected(
+    state: State, pool: Pool, call: GenerateRequest | Update | Close, row: Session, error: EmeError
+) -> Settled:
+    """A refused license changes nothing; a refused request leaves its session spent."""
+    if isinstance(call, GenerateRequest):
+        row = change(state, pool, replace(row, state=_moved(row, REJECTED)))
+    return Settled(call=call, error=error, session=row)
+
+
+def _resolved(state: State, pool: Pool, call: GenerateRequest | Update | Close, handled: Handled) -> tuple[Output, ...]:
+    own = next((it for it in handled.changes if it.slot == call.slot), SessionChange(slot=call.slot))
+    with_it = [it for it in handled.changes if it is not own and it.closed is not None]
+    others = tuple(it for it in handled.changes if it is not own and it.closed is None)
+    step = RESOLVED if isinstance(call, GenerateRequest) else None
+    first = [_apply(state, pool, own, step), *(_apply(state, pool, it) for it in with_it)]
+    outcomes = [outcome for outcome in first if outcome is not None]
+    settled = Settled(call=call, error=None, session=outcomes[0].row)
+    message = _messages(outcomes[0]._replace(message=handled.message or own.message))
+    return (*_task(outcomes, settled), *message, *_queued(state, pool, others))
+
+
+def _queued(state: State, pool: Pool, changes: tuple[SessionChange, ...]) -> tuple[Output, ...]:
+    """Changes that no call asked for: sessions that close do so together, every other change by itself."""
+    closing = [_apply(state, pool, it) for it in changes if it.closed is not None]
+    others = [_apply(state, pool, it) for it in changes if it.closed is None]
+    outputs = list(_task([outcome for outcome in closing if outcome is not None]))
+    for outcome in others:
+        if outcome is not None:
+            outputs += (*_task([outcome]), *_messages(outcome))
+    return tuple(outputs)
+
+
+def _task(outcomes: list[_Outcome], settled: Settled | None = None) -> Iterator[Output]:
+    """One task. A license acknowledgement closes first and resolves then; everything else resolves first (EME 6.6)."""
+    for it in outcomes:
+        if it.expiration_ms is not None:
+            yield ExpirationChanged(session=it.row, expiration_ms=it.expiration_ms)
+    closed = [SessionClosed(session=it.row, reason=it.closed) for it in outcomes if it.closed is not None]
+    resolved = [] if settled is None else [settled]
+    acknowledged = settled is not None and isinstance(settled.call, Update)
+    for group in (closed, resolved) if acknowledged else (resolved, closed):
+        yield from group
+    yield from (KeyStatusesChanged(session=it.row) for it in outcomes if it.told)
+
+
+def _messages(outcome: _Outcome) -> Iterator[Message]:
+    """After a session has closed nothing more is told of it (EME 6.6, Session Closed)."""
+    if outcome.message is not None and outcome.closed is None:
+        kind, body = outcome.message
+        yield Message(session=outcome.row, message_type=kind, message=body)
+
+
+def _apply(state: State, pool: Pool, it: SessionChange, step: Step | None = None) -> _Outcome | None:
+    """Update Key Statuses, Update Expiration and Session Closed of one session; None where it is closed already."""
+    row = find(state, it.slot)
+    if row is None:
+        return None
+    if it.closed is not None:
+        leave(state, pool, row.slot)
+        ended = replace(row, state=_moved(row, ENDED), statuses=(), parent=_parent(row, it))
+        return _Outcome(ended, True, None, it.closed, None)
+    statuses = row.statuses if it.statuses is None else it.statuses
+    to = row.state if step is None else _moved(row, step)
+    now = change(state, pool, replace(row, state=to, statuses=statuses, parent=_parent(row, it)))
+    expires = it.expiration_ms is not None and set_expiration(state, row.slot, it.expiration_ms)
+    told = it.announce or statuses != row.statuses
+    return _Outcome(now, told, expiration_ms(state, row.slot) if expires else None, None, it.message)
+
+
+def _moved(row: Session, step: Step) -> SessionState:
+    to = after(row.state, step)
+    if to is None:
+        raise InvalidStateError(f"session {row.slot} is {row.state}")
+    return to
+
+
+def _parent(row: Session, it: SessionChange) -> int | None:
+    return row.parent if it.parent is None else it.parent
+
+
+def _gone(state: State, call: GenerateRequest | Update | Close) -> Session:
+    """The row of a session that is no longer in the table."""
+    return Session(slot=call.slot, back=state.sessions_made - call.number, state=CLOSED)
