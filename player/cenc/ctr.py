@@ -1,0 +1,70 @@
+"""The schemes in counter mode, `cenc` and `cens`: encryption and decryption are one (ISO/IEC 23001-7, 10.1 and 10.3).
+
+Only the low 64 bits of the counter block count; at 2**64 they return to zero without a carry (9.2), while the library
+carries over all 128 bits. Hence a sample that passes that point is done in two parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from player.cenc.keys import KeyContexts
+from player.cenc.pattern import gather, scatter, spans_of
+from player.crypto.aes import BLOCK, CtrContext
+from player.isobmff.sample import Protection, Sample
+
+_HALF: Final = 8  # bytes: the high half of a counter block stays, the low half counts
+_ZERO: Final = bytes(_HALF)
+_BLOCKS: Final = 1 << 64  # counter values
+
+
+def crypt_cenc(key: KeyContexts, protection: Protection, view: memoryview, samples: Sequence[Sample]) -> None:
+    """Every protected byte in place; the keystream runs on from range to range of a sample, in mid-block too."""
+    context = key.ctr
+    reset, update = context.reset_nonce, context.update_into
+    for sample in samples:
+        position, size, _, _, iv, ranges = sample
+        counter = iv + _ZERO if len(iv) == _HALF else _counter_block(sample, protection)
+        if len(iv) != _HALF and _bytes_before_wrap(counter) < size:
+            _crypt_past_wrap(context, counter, [view[start : start + n] for start, n in spans_of(sample)])
+            continue
+        reset(counter)
+        for clear, protected in ranges or ((0, size),):
+            position += clear
+            part = view[position : position + protected]
+            update(part, part)
+            position += protected
+
+
+def crypt_cens(key: KeyContexts, protection: Protection, view: memoryview, samples: Sequence[Sample]) -> None:
+    """The pattern's blocks in place; skipped blocks and partial ones take no part in the counter."""
+    crypt, skip = protection.crypt, protection.skip
+    for sample in samples:
+        spans = spans_of(sample)
+        blocks = memoryview(gather(view, spans, crypt, skip))
+        _crypt_past_wrap(key.ctr, _counter_block(sample, protection), (blocks,))
+        scatter(view, spans, crypt, skip, blocks)
+
+
+def _crypt_past_wrap(context: CtrContext, counter: bytes, parts: Iterable[memoryview]) -> None:
+    """The parts of one sample in place; the counter's low half returns to zero where it must."""
+    left = _bytes_before_wrap(counter)
+    context.reset_nonce(counter)
+    for part in parts:
+        head, tail = part[:left], part[left:]
+        context.update_into(head, head)
+        left -= len(head)
+        if tail:
+            context.reset_nonce(counter[:_HALF] + _ZERO)
+            context.update_into(tail, tail)
+            left = _BLOCKS * BLOCK  # no sample is that long
+
+
+def _counter_block(sample: Sample, protection: Protection) -> bytes:
+    """An 8-byte IV is the high half (9.2)."""
+    return (sample.iv or protection.constant_iv).ljust(BLOCK, b"\0")
+
+
+def _bytes_before_wrap(counter: bytes) -> int:
+    return (_BLOCKS - int.from_bytes(counter[_HALF:], "big")) * BLOCK
