@@ -95,7 +95,7 @@ class SegmentList:
     timescale: int
     presentation_time_offset: int
     start_number: int
-    duration: int | None
+    duration: int | None  # ticks; neither this nor `runs`: one segment that lasts as long as the Period
     runs: tuple[TimelineRun, ...] | None
     initialization: Resource | None
     segments: tuple[Resource, ...]
@@ -168,3 +168,4 @@ class Segment:
     start_us: int
     end_us: int
     resource: Resource
+    availability_time_offset_us: int | None = 0  # available this much before it is complete; None: INF

@@ -1,0 +1,195 @@
+"""SegmentTemplate, SegmentList and SegmentBase with everything they inherit (ISO/IEC 23009-1, 5.3.9).
+
+An attribute of the Representation goes before that of its AdaptationSet, and that before the Period's. A bad number
+costs the Representation: a segment at a wrong time is worse than none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+from xml.etree.ElementTree import Element
+
+from player.mpd.document import Node, qualified
+from player.mpd.model import Resource, SegmentBase, SegmentList, SegmentSource, SegmentTemplate, TimelineRun
+from player.mpd.template import compile_template
+from player.mpd.values import byte_range, integer, offset, positive, unsigned
+
+T = TypeVar("T")
+
+Chain = tuple[Node, ...]
+"""Elements of one name, the innermost first."""
+
+
+def source(levels: Sequence[Node], base_url: str, base_offset_us: int | None) -> SegmentSource:
+    """How the segments of a Representation are addressed.
+
+    `levels`: Representation, AdaptationSet, Period. `base_offset_us`: `@availabilityTimeOffset` of the BaseURLs.
+    Raises: ManifestError
+    """
+    for level in levels:
+        for name, read in _FORMS.items():
+            if level.child(name) is not None:
+                chain = tuple(node for one in levels if (node := one.child(name)) is not None)
+                return read(chain, base_url, base_offset_us)
+    raise levels[0].broken("no SegmentTemplate, SegmentList or SegmentBase")
+
+
+def _template(chain: Chain, base_url: str, base_offset_us: int | None) -> SegmentTemplate:
+    media = _text(chain, "media")
+    if media is None:
+        raise chain[0].broken("no @media")
+    initialization = _text(chain, "initialization") or _literal_initialization(chain, base_url)
+    for text in (media, initialization or ""):
+        _check_template(chain[0], text, base_url)
+    duration, runs = _durations(chain)
+    return SegmentTemplate(
+        timescale=_timescale(chain),
+        presentation_time_offset=_number(chain, "presentationTimeOffset", 0),
+        start_number=_number(chain, "startNumber", 1),
+        end_number=_value(chain, "endNumber", unsigned),
+        duration=duration,
+        runs=runs,
+        initialization=initialization,
+        media=media,
+        availability_time_offset_us=_availability_time_offset(chain, base_offset_us),
+    )
+
+
+def _list(chain: Chain, base_url: str, _: int | None) -> SegmentList:
+    """The list itself is not merged: that of the innermost element with SegmentURLs counts (5.3.9.3)."""
+    urls = next((found for node in chain if (found := tuple(node.children("SegmentURL")))), ())
+    if not urls:
+        raise chain[0].broken("no SegmentURL")
+    timed = any("duration" in node.element.attrib or node.child("SegmentTimeline") is not None for node in chain)
+    duration, runs = (None, None) if len(urls) == 1 and not timed else _durations(chain)
+    return SegmentList(
+        timescale=_timescale(chain),
+        presentation_time_offset=_number(chain, "presentationTimeOffset", 0),
+        start_number=_number(chain, "startNumber", 1),
+        duration=duration,
+        runs=runs,
+        initialization=_initialization(chain, base_url),
+        segments=tuple(_resource(node, base_url, "media", "mediaRange") for node in urls),
+    )
+
+
+def _base(chain: Chain, base_url: str, _: int | None) -> SegmentBase:
+    index_range = _value(chain, "indexRange", byte_range)
+    if index_range is None:
+        raise chain[0].broken("no @indexRange")
+    return SegmentBase(
+        timescale=_timescale(chain),
+        presentation_time_offset=_number(chain, "presentationTimeOffset", 0),
+        initialization=_initialization(chain, base_url),
+        index_range=index_range,
+    )
+
+
+_FORMS: Final[dict[str, Callable[[Chain, str, int | None], SegmentSource]]] = {
+    "SegmentBase": _base,
+    "SegmentList": _list,
+    "SegmentTemplate": _template,
+}
+
+
+def _text(chain: Chain, name: str) -> str | None:
+    return next((text for node in chain if (text := node.element.get(name)) is not None), None)
+
+
+def _value(chain: Chain, name: str, convert: Callable[[str], T]) -> T | None:
+    return next((node.exact(name, convert) for node in chain if name in node.element.attrib), None)
+
+
+def _number(chain: Chain, name: str, default: int) -> int:
+    value = _value(chain, name, unsigned)
+    return default if value is None else value
+
+
+def _timescale(chain: Chain) -> int:
+    return _value(chain, "timescale", positive) or 1
+
+
+def _availability_time_offset(chain: Chain, base_offset_us: int | None) -> int | None:
+    """The sum over BaseURL and template; one INF makes it INF (5.3.9.5.3)."""
+    given = any("availabilityTimeOffset" in node.element.attrib for node in chain)
+    own_us = _value(chain, "availabilityTimeOffset", offset) if given else 0
+    return None if own_us is None or base_offset_us is None else own_us + base_offset_us
+
+
+def _durations(chain: Chain) -> tuple[int | None, tuple[TimelineRun, ...] | None]:
+    """`@duration` or the runs of a SegmentTimeline, whichever stands further in; the timeline where both do."""
+    for node in chain:
+        if (timeline := node.child("SegmentTimeline")) is not None:
+            return None, _runs(timeline, _number(chain, "startNumber", 1))
+        if (duration := node.exact("duration", positive)) is not None:
+            return duration, None
+    raise chain[0].broken("neither @duration nor SegmentTimeline")
+
+
+def _runs(timeline: Node, start_number: int) -> tuple[TimelineRun, ...]:
+    """The `S` of a timeline with times and numbers resolved; they stay runs (5.3.9.6)."""
+    runs: list[TimelineRun] = []
+    name = qualified(timeline.document.namespace, "S")
+    for position, element in enumerate(timeline.element.findall(name), 1):
+        try:
+            _add_run(runs, element, start_number)
+        except ValueError as error:
+            raise timeline.broken(f"S[{position}]: {error}") from None
+    return tuple(runs)
+
+
+def _add_run(runs: list[TimelineRun], element: Element, start_number: int) -> None:
+    get = element.get
+    d = get("d")
+    if d is None:
+        raise ValueError("no @d")
+    if get("k", "1").strip() != "1":
+        raise ValueError("@k: segment sequences are not supported")
+    time, number = _next(runs, get("t"), start_number)
+    if (n := get("n")) is not None:
+        number = unsigned(n)
+    repeat = integer(get("r", "0"))
+    runs.append(TimelineRun(time, positive(d), max(repeat, -1), number))
+
+
+def _next(runs: list[TimelineRun], t: str | None, start_number: int) -> tuple[int, int]:
+    """Time and number at which the next run starts; a run that repeats "until the next S" gets its end."""
+    if not runs:
+        return (0 if t is None else unsigned(t)), start_number
+    last = runs[-1]
+    if last.repeat < 0:
+        if t is None:
+            raise ValueError("no @t after a run without end")
+        repeat = -(-(unsigned(t) - last.time) // last.duration) - 1
+        last = runs[-1] = TimelineRun(last.time, last.duration, max(repeat, 0), last.number)
+    time = last.time + (last.repeat + 1) * last.duration if t is None else unsigned(t)
+    if time <= last.time + last.repeat * last.duration:
+        raise ValueError(f"@t {time} is not after the segment before it")
+    return time, last.number + last.repeat + 1
+
+
+def _literal_initialization(chain: Chain, base_url: str) -> str | None:
+    """An Initialization element in a SegmentTemplate, as a template that stands for itself."""
+    resource = _initialization(chain, base_url)
+    return None if resource is None else resource.url.replace("$", "$$")
+
+
+def _initialization(chain: Chain, base_url: str) -> Resource | None:
+    found = next((child for node in chain if (child := node.child("Initialization")) is not None), None)
+    return None if found is None else _resource(found, base_url, "sourceURL", "range")
+
+
+def _resource(node: Node, base_url: str, url_name: str, range_name: str) -> Resource:
+    url = node.element.get(url_name)
+    return Resource(
+        url=base_url if url is None else node.resolve(base_url, url),
+        byte_range=node.exact(range_name, byte_range),
+    )
+
+
+def _check_template(node: Node, text: str, base_url: str) -> None:
+    try:
+        compile_template(text, base_url, "", 0)
+    except ValueError as error:
+        raise node.broken(str(error)) from None

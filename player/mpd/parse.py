@@ -1,0 +1,163 @@
+"""From the bytes of an MPD to a Presentation (ISO/IEC 23009-1, 5.3).
+
+Fetches nothing and follows nothing: xlink, Location and BaseURL are data. A broken part costs that part and a warning;
+what is no MPD at all, or has nothing to play, costs the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from player.clock import SECOND
+from player.errors import ManifestError
+from player.mpd.document import XLINK_HREF, Node, read
+from player.mpd.model import EventStream, MpdEvent, Period, Presentation
+from player.mpd.protection import definitions, inherited
+from player.mpd.sets import Scope, adaptation_sets, descend
+from player.mpd.values import duration, instant, positive, unsigned
+
+
+class Span(NamedTuple):
+    """A Period element with its computed place on the presentation timeline."""
+
+    node: Node
+    position: int  # from 1
+    start_us: int
+    duration_us: int | None  # of the element itself, then computed
+
+
+def parse(data: bytes, url: str) -> Presentation:
+    """An MPD as fetched from `url` (after redirects).
+
+    Raises: ManifestError
+    """
+    root = read(data, url)
+    dynamic = root.string("type").strip() == "dynamic"
+    defined = definitions(root)
+    scope = descend(root, Scope(base_urls=(url,), defined=defined, protections=inherited(root, defined)))
+    periods = tuple(_period(span, scope, dynamic) for span in _spans(root, dynamic))
+    if not any(period.adaptation_sets for period in periods):
+        raise _nothing_to_play(root)
+    return Presentation(
+        url=url,
+        dynamic=dynamic,
+        periods=periods,
+        duration_us=root.lenient("mediaPresentationDuration", duration),
+        availability_start_wall_us=_availability_start(root) if dynamic else 0,
+        availability_end_wall_us=root.lenient("availabilityEndTime", instant),
+        publish_wall_us=root.lenient("publishTime", instant),
+        minimum_update_us=root.lenient("minimumUpdatePeriod", duration) if dynamic else None,
+        time_shift_us=root.lenient("timeShiftBufferDepth", duration) if dynamic else None,
+        suggested_delay_us=root.lenient("suggestedPresentationDelay", duration),
+        utc_timings=tuple((node.string("schemeIdUri"), node.string("value")) for node in root.children("UTCTiming")),
+        locations=root.whole(root.children("Location"), lambda node: node.resolve(url, node.text())),
+        warnings=root.document.notes.all(),
+    )
+
+
+def _availability_start(root: Node) -> int:
+    start_us = root.lenient("availabilityStartTime", instant)
+    if start_us is None:
+        root.warn("dynamic without @availabilityStartTime: 1970 is taken")
+    return start_us or 0
+
+
+def _nothing_to_play(root: Node) -> ManifestError:
+    first = next(iter(root.document.notes.lines), "it has no AdaptationSet")
+    return ManifestError("nothing-to-play", root.path, f"nothing to play in {root.document.url}: {first}")
+
+
+def _period(span: Span, outer: Scope, dynamic: bool) -> Period:
+    node = span.node
+    scope = replace(
+        descend(node, outer),
+        protections=(*inherited(node, outer.defined), *outer.protections),
+        endless=span.duration_us is None and not dynamic,
+    )
+    streams = node.children("EventStream")
+    return Period(
+        id=node.string("id") or f"p{span.position}",
+        start_us=span.start_us,
+        duration_us=span.duration_us,
+        adaptation_sets=adaptation_sets(node, scope),
+        event_streams=node.whole(streams, lambda part: _event_stream(part, span.start_us)),
+    )
+
+
+def _spans(root: Node, dynamic: bool) -> tuple[Span, ...]:
+    """Start and duration of each Period (5.3.2.1); one without a computable place is left out."""
+    placed = tuple(_placed(root, dynamic))
+    total_us = root.lenient("mediaPresentationDuration", duration)
+    spans = [span._replace(duration_us=after.start_us - span.start_us) for span, after in pairwise(placed)]
+    if placed:
+        spans.append(_last(placed[-1], total_us))
+    return tuple(span for span in spans if _lasts(span))
+
+
+def _placed(root: Node, dynamic: bool) -> Iterator[Span]:
+    """Periods that have a start, in order of time; durations are those written on them."""
+    end_us: int | None = 0  # a first Period without @start begins at 0, in a live MPD as well: so players have it
+    latest_us = 0
+    for position, node in enumerate(root.children("Period"), 1):
+        span, problem = _place(node, position, end_us, dynamic)
+        if span is not None and span.start_us < latest_us:
+            span, problem = None, "it starts before the Period before it"
+        if span is None:
+            node.warn(f"left out: {problem}")
+            end_us = None
+        else:
+            yield span
+            latest_us = span.start_us
+            end_us = None if span.duration_us is None else span.start_us + span.duration_us
+
+
+def _place(node: Node, position: int, previous_end_us: int | None, dynamic: bool) -> tuple[Span | None, str]:
+    """The Period's place, or why it has none."""
+    if XLINK_HREF in node.element.attrib and len(node.element) == 0:
+        return None, "a remote Period is not fetched"
+    try:
+        start_us, duration_us = node.exact("start", duration), node.exact("duration", duration)
+    except ManifestError as error:
+        return None, error.reason
+    if start_us is None:
+        start_us = previous_end_us
+    if start_us is None:
+        return None, "early available: no @start yet" if dynamic else "no @start, and the Period before it has no end"
+    return Span(node, position, start_us, duration_us), ""
+
+
+def _last(span: Span, total_us: int | None) -> Span:
+    if span.duration_us is not None or total_us is None:
+        return span
+    return span._replace(duration_us=total_us - span.start_us)
+
+
+def _lasts(span: Span) -> bool:
+    if span.duration_us is not None and span.duration_us <= 0:
+        span.node.warn("left out: it has no duration")
+        return False
+    return True
+
+
+def _event_stream(node: Node, period_start_us: int) -> EventStream:
+    timescale = node.exact("timescale", positive) or 1
+    origin = node.exact("presentationTimeOffset", unsigned) or 0
+    return EventStream(
+        scheme=node.string("schemeIdUri"),
+        value=node.string("value"),
+        events=node.whole(node.children("Event"), lambda event: _event(event, timescale, origin, period_start_us)),
+    )
+
+
+def _event(node: Node, timescale: int, origin: int, period_start_us: int) -> MpdEvent:
+    ticks = node.exact("presentationTime", unsigned) or 0
+    lasts = node.exact("duration", unsigned)
+    return MpdEvent(
+        id=node.string("id"),
+        start_us=period_start_us + (ticks - origin) * SECOND // timescale,
+        duration_us=None if lasts is None else lasts * SECOND // timescale,
+        text=node.text() or node.string("messageData"),
+    )

@@ -1,0 +1,155 @@
+"""AdaptationSets and Representations, and what they inherit: base URLs, addressing, protection, type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from player.mpd import addressing
+from player.mpd.document import Node
+from player.mpd.model import AdaptationSet, ContentProtection, Representation, SegmentBase, SegmentSource
+from player.mpd.protection import Definitions, protections
+from player.mpd.values import offset, positive, unsigned
+
+MAX_BASE_URLS: Final = 16  # alternatives multiply over four levels
+
+TRICK_MODE: Final = "http://dashif.org/guidelines/trickmode"
+HARMLESS_PROPERTIES: Final = ("urn:mpeg:mpegb:cicp:",)  # colour: nothing here looks at pictures
+
+KINDS: Final = frozenset({"video", "audio", "text", "image"})
+CODEC_KINDS: Final = {
+    **dict.fromkeys(("avc1", "avc3", "hvc1", "hev1", "dvh1", "dvhe", "vvc1", "vvi1", "av01"), "video"),
+    **dict.fromkeys(("vp08", "vp09", "vp8", "vp9"), "video"),
+    **dict.fromkeys(("mp4a", "ac-3", "ec-3", "ac-4", "opus", "flac", "mha1", "mhm1", "dtsc", "dtse", "dtsx"), "audio"),
+    **dict.fromkeys(("stpp", "wvtt", "ttml"), "text"),
+}
+"""What a codec says of a set that has neither a content type nor a telling MIME type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What an element hands down to those below it."""
+
+    base_urls: tuple[str, ...]  # absolute
+    defined: Definitions
+    offset_us: int | None = 0  # @availabilityTimeOffset of the BaseURLs so far; None: INF
+    protections: tuple[ContentProtection, ...] = ()  # of MPD and Period
+    endless: bool = False  # a static Period whose end nobody told
+
+
+def descend(node: Node, scope: Scope) -> Scope:
+    """The scope below an element: its BaseURLs are alternatives, each under each of those above (5.6.5)."""
+    elements = tuple(node.children("BaseURL"))
+    bases = scope.base_urls
+    found = node.whole(elements, lambda at: tuple(at.resolve(base, at.text()) for base in bases))
+    urls = tuple(dict.fromkeys(url for group in found for url in group))[:MAX_BASE_URLS]
+    if not urls:
+        return scope
+    own_us = elements[0].lenient("availabilityTimeOffset", offset) if _offset_given(elements[0]) else 0
+    total_us = None if own_us is None or scope.offset_us is None else own_us + scope.offset_us
+    return replace(scope, base_urls=urls, offset_us=total_us)
+
+
+def adaptation_sets(period: Node, scope: Scope) -> tuple[AdaptationSet, ...]:
+    """The sets of a Period that can be played."""
+    positions = {node.path: i for i, node in enumerate(period.children("AdaptationSet"), 1)}
+    sets = period.whole(
+        period.children("AdaptationSet"), lambda node: _adaptation_set(node, positions[node.path], period, scope)
+    )
+    return _agreed(period, sets)
+
+
+def _adaptation_set(node: Node, position: int, period: Node, outer: Scope) -> AdaptationSet | None:
+    if _set_aside(node):
+        return None
+    scope = descend(node, outer)
+    representations = node.whole(
+        node.children("Representation"), lambda part: _representation(part, (node, period), scope)
+    )
+    if not representations:
+        raise node.broken("no Representation that can be played")
+    return AdaptationSet(
+        id=node.string("id") or str(position),
+        kind=_kind(node, representations[0]),
+        lang=node.string("lang"),
+        representations=representations,
+        protections=(*protections(node, scope.defined), *scope.protections),
+        roles=tuple(role.string("value") for role in node.children("Role")),
+    )
+
+
+def _representation(node: Node, above: tuple[Node, Node], outer: Scope) -> Representation | None:
+    if _set_aside(node):
+        return None
+    scope = descend(node, outer)
+    source = addressing.source((node, *above), scope.base_urls[0], scope.offset_us)
+    if scope.endless and _needs_an_end(source):
+        raise node.broken("segments without end: neither the Period nor the MPD has a duration")
+    return Representation(
+        id=node.string("id"),
+        bandwidth=node.lenient("bandwidth", unsigned) or 0,
+        mime_type=_own_or(node, above[0], "mimeType"),
+        codecs=_own_or(node, above[0], "codecs"),
+        base_urls=scope.base_urls,
+        source=source,
+        width=_dimension(node, above[0], "width"),
+        height=_dimension(node, above[0], "height"),
+        protections=protections(node, scope.defined),
+    )
+
+
+def _set_aside(node: Node) -> bool:
+    """Whether an EssentialProperty asks for something nobody here can do: then a player leaves the part (5.8.4.8)."""
+    schemes = {prop.string("schemeIdUri").strip() for prop in node.children("EssentialProperty")}
+    unknown = sorted(scheme for scheme in schemes if not scheme.lower().startswith(HARMLESS_PROPERTIES))
+    for scheme in unknown:
+        if scheme != TRICK_MODE:
+            node.warn(f"left out: EssentialProperty {scheme[:80]!r} is not known")
+    return bool(unknown)
+
+
+def _needs_an_end(source: SegmentSource) -> bool:
+    if isinstance(source, SegmentBase):
+        return False
+    return source.runs is None or any(run.repeat < 0 for run in source.runs)
+
+
+def _own_or(node: Node, parent: Node, name: str) -> str:
+    return node.string(name) or parent.string(name)
+
+
+def _dimension(node: Node, parent: Node, name: str) -> int | None:
+    own = node.lenient(name, positive)
+    return parent.lenient(name, positive) if own is None else own
+
+
+def _kind(node: Node, first: Representation) -> str:
+    """From @contentType, else the MIME type, else the codec."""
+    return next((kind for kind in _kinds(node, first) if kind in KINDS), "unknown")
+
+
+def _kinds(node: Node, first: Representation) -> Iterator[str]:
+    yield node.string("contentType").strip().lower()
+    yield first.mime_type.partition("/")[0].strip().lower()
+    codec = first.codecs.split(",")[0].partition(".")[0].strip().lower()
+    yield CODEC_KINDS.get(codec, "")
+    if "ttml" in first.mime_type:
+        yield "text"
+
+
+def _offset_given(base_url: Node) -> bool:
+    return "availabilityTimeOffset" in base_url.element.attrib
+
+
+def _agreed(period: Node, sets: tuple[AdaptationSet, ...]) -> tuple[AdaptationSet, ...]:
+    """Sets with equal default key ids get equal descriptors: those of the first (DASH-IF security guideline)."""
+    first: dict[frozenset[bytes], AdaptationSet] = {}
+    agreed = []
+    for one in sets:
+        kids = frozenset(kid for protection in one.protections for kid in protection.default_kids)
+        model = first.setdefault(kids, one) if kids else one
+        if model.protections != one.protections:
+            period.warn(f"AdaptationSet {one.id!r}: other ContentProtection than {model.id!r} for the same default_KID")
+        agreed.append(replace(one, protections=model.protections))
+    return tuple(agreed)
