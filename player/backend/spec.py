@@ -64,10 +64,14 @@ class ContentSpec:
     addressing: Addressing = Addressing.NUMBER
     rotation: Rotation = Rotation.NONE
     crypto_period_s: float = 8.0
-    first_boundary_s: float | None = None  # when its first segment becomes available; None: the first multiple of the crypto period
+    first_boundary_s: float | None = (
+        None  # when its first segment becomes available; None: the first multiple of the crypto period
+    )
     announced: bool = False  # EventStream in the MPD (set by a strategy)
     announce_s: float = 60.0  # this long ahead
-    close_s: float | None = None  # end of the prefetch window before the boundary; None: 15 s or announce_s / 4 if smaller
+    close_s: float | None = (
+        None  # end of the prefetch window before the boundary; None: 15 s or announce_s / 4 if smaller
+    )
     mpd_refresh_s: float = 2.0
     time_shift_s: float = 24.0
     duration_s: float = 16.0  # vod only
@@ -79,7 +83,7 @@ class Admission:
 
     capacity: float | None = None  # licenses a second when busy
     workers: int = 1  # parallel servers; `capacity` is their sum
-    queue_max_s: float | None = None  # longest wait accepted; None: any
+    queue_max_s: float | None = None  # longest wait accepted; None: 1 s, and any where `overload` is "queue"
     discipline: Discipline = Discipline.FIFO
     deadline_s: float | None = None  # fifo-deadline: older work is thrown away unserved
     overload: Overload = Overload.QUEUE
@@ -93,8 +97,9 @@ class Fault:
 
     from_s: float
     to_s: float
-    mode: str  # "error" and "empty" are built
+    mode: str  # one of `common.faults.MODES`
     rate: float = 1.0
+    delay_s: float = 1.0  # of the mode "slow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

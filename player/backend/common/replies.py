@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import Final
 
 from player.wire import problem
@@ -33,6 +34,11 @@ def json_reply(request: Request, value: JsonObject, *, headers: Headers = ()) ->
 
 def problem_reply(request: Request, record: problem.Problem, *, headers: Headers = ()) -> Reply:
     return reply(request, record.status, problem.write(record), problem.CONTENT_TYPE, headers=(NO_STORE, *headers))
+
+
+def health_reply(request: Request, service: str) -> Reply:
+    """The answer to `GET /v1/health`."""
+    return json_reply(request, {"up": True, "service": service, "version": version("keystorm")})
 
 
 def closed(request: Request) -> Reply:
