@@ -1,0 +1,1 @@
+"""The live and VOD origin: every answer is a function of the instant."""
