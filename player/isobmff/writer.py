@@ -17,6 +17,7 @@ TRACK_ID: Final = 1
 UNITY_MATRIX: Final = pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 UNDETERMINED: Final = 0x55C4  # the language "und" in three times five bits
 LOCAL_GROUP: Final = 0x10001  # entry 1 of the `sgpd` in the same `traf` (14496-12, 8.9.4)
+PROTECTED_ENTRIES: Final = {b"avc1": b"encv", b"mp4a": b"enca"}  # what we make, no more
 SYNC: Final = 0x02000000  # sample_depends_on = 2: on no other sample
 NON_SYNC: Final = 0x01010000  # sample_depends_on = 1, sample_is_non_sync_sample
 
@@ -80,7 +81,7 @@ def protected_entry(entry: bytes, protection: Protection) -> bytes:
         full_box(b"schm", 0, 0, protection.scheme.encode(), pack(">I", 0x10000)),
         box(b"schi", _tenc(protection)),
     )
-    return box(b"encv" if fourcc == b"avc1" else b"enca", entry[8:], sinf)
+    return box(PROTECTED_ENTRIES[fourcc], entry[8:], sinf)
 
 
 def protection_payload(protection: Protection) -> bytes:
