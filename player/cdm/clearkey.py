@@ -1,0 +1,47 @@
+"""Clear Key, `org.w3.clearkey` (EME 9.1): keys come as a JWK set, nothing expires, nothing is embedded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from player.cdm.emulated import EmulatedCdm, Law
+from player.cdm.request import first_supported, limited
+from player.cdm.ring import HeldKey, KeySession, added
+from player.eme.access import KeySystem
+from player.eme.cdm import GenerateRequest, Handled, Update
+from player.eme.errors import EmeTypeError
+from player.eme.init_data import common_key_ids, sanitize
+from player.eme.status import MessageType, SessionType
+from player.ids import KeyId
+from player.wire import clearkey
+
+
+def generate_request(cdm: EmulatedCdm, call: GenerateRequest, now: int) -> Handled:  # noqa: ARG001 — without time
+    """One license-request with the key ids of the init data, in its order."""
+    body: bytes = cdm.pool.remember(_request, call.init_data_type, call.init_data, call.session_type)
+    cdm.put(KeySession(slot=call.slot, session_type=call.session_type))
+    return Handled(message=(MessageType.LICENSE_REQUEST, body))
+
+
+def update(cdm: EmulatedCdm, call: Update, now: int) -> Handled:
+    """Keys accumulate; all that are named are usable."""
+    session = cdm.session(call.slot)
+    license_ = clearkey.read_license(call.response)
+    if license_.type != session.session_type:
+        raise EmeTypeError(f"a {license_.type} license for a {session.session_type} session")
+    keys = (HeldKey(kid=kid, key=key) for kid, key in license_.keys)
+    session = cdm.check_room(replace(session, keys=added(session.keys, keys)))
+    cdm.put(session)
+    return Handled(changes=(cdm.change_of(session, now),))
+
+
+def _request(init_data_type: str, init_data: bytes, session_type: SessionType) -> bytes:
+    found = sanitize(init_data_type, init_data)
+    kids: tuple[KeyId, ...] = found.kids or first_supported(found.boxes, common_key_ids)
+    return clearkey.write_request(limited(kids), session_type)
+
+
+LAW: Final = Law(
+    supports=KeySystem(init_data_types=("cenc", "keyids", "webm")), generate_request=generate_request, update=update
+)

@@ -1,0 +1,116 @@
+"""The lab's key system with embedded keys, `org.keystorm.hierarchy`.
+
+A license brings content keys or root keys. Init data whose content keys are wrapped under a root that is there makes
+them usable without a request, in a session that hangs on the root's (EME embedded-keys explainer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+from player.cdm.embedded import adopt, deliver, entries_as, opened, read_box
+from player.cdm.emulated import EmulatedCdm, Law
+from player.cdm.request import first_supported, limited
+from player.cdm.ring import HeldKey, KeySession, added
+from player.cdm.spec import OnMissingRoot
+from player.clock import MILLISECOND
+from player.eme.access import KeySystem
+from player.eme.cdm import GenerateRequest, Handled, Update
+from player.eme.errors import EmeTypeError, NotSupportedError
+from player.eme.init_data import InitData, common_key_ids, sanitize
+from player.eme.status import KeyStatus, MessageType, SessionType
+from player.ids import HIERARCHY_SYSTEM, KeyId
+from player.isobmff.pssh import Pssh
+from player.wire import hierarchy
+from player.wire.blob import Blob
+from player.wire.hierarchy import License, LicenseRequest, Use
+
+
+def generate_request(cdm: EmulatedCdm, call: GenerateRequest, now: int) -> Handled:
+    """A license-request for what the init data names, or no message where its embedded keys can be had at once."""
+    found: InitData = cdm.pool.remember(sanitize, call.init_data_type, call.init_data)
+    if found.kids:
+        return _ask(cdm, _new(call), found.kids, now)
+    box = first_supported(found.boxes, _supported)
+    if not (cdm.spec.embedded_keys and box.system_id == HIERARCHY_SYSTEM and box.data):
+        return _ask(cdm, _new(call), box.key_ids, now)
+    wrapped: Blob = cdm.pool.remember(read_box, box)
+    keys = opened(cdm, box.data, now)
+    if keys is not None:
+        return deliver(cdm, call, keys, now)
+    return _MISSING_ROOT[OnMissingRoot(cdm.spec.on_missing_root)](cdm, replace(_new(call), blob=box.data), wrapped, now)
+
+
+def update(cdm: EmulatedCdm, call: Update, now: int) -> Handled:
+    """Keys accumulate, and the policy of the newest license holds for the whole session; its children follow."""
+    before = cdm.session(call.slot)
+    license_ = hierarchy.read_license(call.response)
+    if license_.policy.persist and before.session_type is SessionType.TEMPORARY:
+        raise EmeTypeError("a license to be stored, for a session that stores nothing")
+    session = cdm.check_room(replace(before, keys=added(before.keys, _held(license_))))
+    cdm.put(session, license_.policy.exp_ms or 0)
+    adopted = adopt(cdm, call.slot, now)
+    own = cdm.session(call.slot)
+    following = (it for it in cdm.ring if it is not own and (it.parent == call.slot or it.slot in adopted))
+    return Handled(changes=(cdm.change_of(own, now), *(cdm.change_of(it, now) for it in following)))
+
+
+def _ask(cdm: EmulatedCdm, session: KeySession, kids: tuple[KeyId, ...], now: int) -> Handled:
+    time_ms = cdm.wall(now) // MILLISECOND
+    request = LicenseRequest(kids=limited(kids), type=session.session_type, time_ms=time_ms)
+    cdm.put(session)
+    return Handled(message=(MessageType.LICENSE_REQUEST, hierarchy.write_request(request)))
+
+
+def _ask_for_root(cdm: EmulatedCdm, session: KeySession, wrapped: Blob, now: int) -> Handled:
+    return _ask(cdm, session, (wrapped.root_kid,), now)
+
+
+def _wait_for_root(cdm: EmulatedCdm, session: KeySession, wrapped: Blob, now: int) -> Handled:
+    session = replace(session, licensed=False, keyless=entries_as(wrapped, KeyStatus.STATUS_PENDING))
+    cdm.put(session)
+    return Handled(changes=(cdm.change_of(session, now),))
+
+
+def _reject(cdm: EmulatedCdm, session: KeySession, wrapped: Blob, now: int) -> Handled:  # noqa: ARG001 — one of a table
+    raise NotSupportedError(f"the root key {wrapped.root_kid} of these embedded keys is not there")
+
+
+_MISSING_ROOT: Final[Mapping[OnMissingRoot, Callable[[EmulatedCdm, KeySession, Blob, int], Handled]]] = (
+    MappingProxyType(
+        {
+            OnMissingRoot.REQUEST: _ask_for_root,
+            OnMissingRoot.PENDING: _wait_for_root,
+            OnMissingRoot.REJECT: _reject,
+        }
+    )
+)
+
+
+def _new(call: GenerateRequest) -> KeySession:
+    return KeySession(slot=call.slot, session_type=call.session_type)
+
+
+def _supported(box: Pssh) -> Pssh | None:
+    """This system's own box, or the common one."""
+    own = box.system_id == HIERARCHY_SYSTEM and box.key_ids
+    return box if own or common_key_ids(box) else None
+
+
+def _held(license_: License) -> Iterator[HeldKey]:
+    for it in license_.keys:
+        yield HeldKey(
+            kid=it.kid,
+            key=it.key,
+            start_ms=max(it.nbf_ms or 0, license_.policy.nbf_ms or 0),
+            output=it.output or "",
+            wraps=it.use is Use.WRAP,
+        )
+
+
+LAW: Final = Law(
+    supports=KeySystem(init_data_types=("cenc", "keyids")), generate_request=generate_request, update=update
+)
