@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
 
 
 class Decryptor:
-    """Decrypts, and keeps the contexts of the keys it met. One serves all clients of a run and process; not two threads."""
+    """Decrypts, and keeps the contexts of the keys it met. One serves all clients of a process, not two threads."""
 
     __slots__ = ("_contexts",)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from player.errors import MediaError
 from player.ids import KeyId
 from player.isobmff.sample import Protection, Sample
 
@@ -36,6 +37,7 @@ class InitSegment:
 
     tracks: tuple[Track, ...]
     init_data: tuple[bytes, ...] = ()
+    warnings: tuple[str, ...] = field(default=(), compare=False)  # as in `MediaSegment`
 
     @property
     def default_kids(self) -> tuple[KeyId, ...]:
@@ -64,5 +66,15 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaSegment:
+    """What a resource held. A warning is `code: box path @ offset`, perhaps with a note: read in spite of a fault."""
+
     fragments: tuple[Fragment, ...]
-    warnings: tuple[str, ...] = ()  # codes and places of what was read in spite of a fault
+    warnings: tuple[str, ...] = ()
+
+
+class BrokenSegmentError(MediaError):
+    """A fault in a media segment, and what had been read before it: all or nothing a fragment, not a resource."""
+
+    def __init__(self, fault: MediaError, delivered: MediaSegment) -> None:
+        super().__init__(fault.code, fault.path, fault.offset, fault.reason, fault.source)
+        self.delivered = delivered

@@ -1,0 +1,132 @@
+"""Media segments: every `moof` with its `mdat`, fragment by fragment (ISO/IEC 14496-12, 8.8 and 8.16).
+
+Takes a segment, several joined, or a whole file with its `moov`. All or nothing a `moof`: a fault in one yields none of
+its samples, and what came before it stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from operator import attrgetter
+from typing import Final
+
+from player.errors import MediaError
+from player.isobmff.boxes import MAX_SAMPLES, Box, Walk, top_level
+from player.isobmff.init import read_moov
+from player.isobmff.model import BrokenSegmentError, Fragment, InitSegment, MediaSegment
+from player.isobmff.pssh_runs import init_data_of
+from player.isobmff.traf import Run, TrackFragment, read_samples, read_tables
+
+_CLAUSE: Final = "14496-12, 8.8"
+
+
+def parse_media(data: bytes, init: InitSegment | None = None) -> MediaSegment:
+    """The fragments of a resource. `init` may be left out where the resource has a `moov` of its own.
+
+    Raises: BrokenSegmentError, a MediaError with the fragments `delivered` before the fault.
+    """
+    reader = _Reader(data, init)
+    try:
+        if not data:
+            raise MediaError("no-init", "/", 0, "nothing at all")
+        for box in top_level(data):
+            reader.take(box)
+        reader.finish()
+    except MediaError as fault:
+        with suppress(MediaError):
+            reader.finish()  # the moof before the fault, if its mdat was complete
+        raise BrokenSegmentError(fault, reader.segment()) from None
+    return reader.segment()
+
+
+class _Reader:
+    """What is known between two top-level boxes."""
+
+    __slots__ = ("_fragments", "_init", "_mdats", "_met_moof", "_moof", "_next_times", "_walk")
+
+    def __init__(self, data: bytes, init: InitSegment | None) -> None:
+        self._walk = Walk(data)
+        self._init = init
+        self._moof: Box | None = None  # waiting for its mdat
+        self._met_moof = False
+        self._mdats: list[Box] = []
+        self._fragments: list[Fragment] = []
+        self._next_times: dict[int, int] = {}  # by track: where the fragment before ended
+
+    def segment(self) -> MediaSegment:
+        return MediaSegment(fragments=tuple(self._fragments), warnings=tuple(self._walk.warnings))
+
+    def take(self, box: Box) -> None:
+        if box.type == b"mdat":
+            self._mdats.append(box)
+        elif box.type == b"moof":
+            self.finish()
+            self._moof = box
+            self._met_moof = True
+            self._mdats.clear()
+        elif box.type == b"moov":
+            self._take_moov(box)
+
+    def finish(self) -> None:
+        """Read the waiting moof, now that its mdats are known."""
+        moof, self._moof = self._moof, None
+        if moof is not None:
+            self._fragments += self._read_moof(moof)
+
+    def _take_moov(self, box: Box) -> None:
+        """The same again changes nothing; another one replaces the tracks."""
+        moov = read_moov(self._walk.data, box)
+        if moov == self._init:
+            if self._met_moof:
+                self._walk.warn("repeated-moov", box)
+            return
+        self.finish()
+        self._init = moov
+        self._next_times.clear()
+        self._walk.warnings += moov.warnings
+
+    def _read_moof(self, moof: Box) -> Sequence[Fragment]:
+        walk = self._walk
+        if self._init is None:
+            raise moof.fault("no-init", "a moof without a moov before it", _CLAUSE)
+        tracks = {track.id: track for track in self._init.tracks}
+        children = walk.enter(moof)
+        trafs: list[TrackFragment] = []
+        for box in children:
+            if box.type == b"traf":
+                trafs.append(read_tables(walk, moof, box, tracks, trafs[-1].data_end if trafs else None))
+        _check_runs(moof, [run for traf in trafs for run in traf.runs if run.sizes], self._mdats)
+        fragments = [read_samples(walk, traf, self._decode_time(traf)) for traf in trafs]
+        if fragments:
+            fragments[0] = replace(fragments[0], init_data=init_data_of(walk, children))
+        self._next_times |= {each.track_id: each.decode_time + each.duration for each in fragments}
+        return fragments
+
+    def _decode_time(self, traf: TrackFragment) -> int:
+        expected = self._next_times.get(traf.track.id)
+        if traf.decode_time is None:
+            return expected or 0
+        if expected is not None and expected != traf.decode_time:
+            self._walk.warn("time-jump", traf.box, f"from {expected} to {traf.decode_time}")
+        return traf.decode_time
+
+
+def _check_runs(moof: Box, runs: Sequence[Run], mdats: Sequence[Box]) -> None:
+    """Each run lies whole in one mdat between this moof and the next, and no two share a byte.
+
+    Raises: MediaError `truncated` where there is no mdat, `limit` for too many samples, else `bad-reference`.
+    """
+    if runs and not mdats:
+        raise moof.fault("truncated", "no mdat behind it", _CLAUSE)
+    if sum(len(run.sizes) for run in runs) > MAX_SAMPLES:
+        raise moof.fault("limit", f"more than {MAX_SAMPLES} samples", _CLAUSE)
+    last_end = 0
+    for run in sorted(runs, key=attrgetter("start")):
+        if not any(mdat.body <= run.start <= run.end <= mdat.end for mdat in mdats):
+            reason = f"samples from {run.start} to {run.end} lie in no mdat of their moof"
+            raise run.box.fault("bad-reference", reason, _CLAUSE)
+        if run.start < last_end:
+            raise run.box.fault("bad-reference", f"samples from {run.start} overlap others", _CLAUSE)
+        last_end = run.end

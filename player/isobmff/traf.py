@@ -1,0 +1,209 @@
+"""One track fragment: where its samples lie, and how each is protected (ISO/IEC 14496-12, 8.8; 23001-7, 6 and 7).
+
+A `seig` group goes before `tenc`; the sample entry in use says first whether there is anything to decrypt at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, groupby
+from typing import Final, NamedTuple
+
+from player.ids import KeyId
+from player.isobmff.aux_boxes import info_type
+from player.isobmff.auxiliary import Auxiliary, Wanted, read_auxiliary
+from player.isobmff.boxes import MAX_SAMPLES, Box, Walk
+from player.isobmff.fragment_boxes import TrackFragmentHeader, TrackRun, read_tfdt, read_tfhd, read_trun
+from player.isobmff.groups import is_seig, protections, read_sbgp, read_sgpd
+from player.isobmff.model import Fragment, Track
+from player.isobmff.sample import Protection, Sample
+
+_GROUP_BOXES: Final = (b"sbgp", b"sgpd")
+_AUX_BOXES: Final = (b"saiz", b"saio")
+_SINGLE: Final = frozenset({b"tfhd", b"tfdt", b"senc", *_GROUP_BOXES, *_AUX_BOXES})
+
+
+class Run(NamedTuple):
+    """The samples of one `trun`, one after the other in data[start:end]."""
+
+    box: Box
+    start: int
+    end: int
+    sizes: Sequence[int]
+    durations: Sequence[int]
+
+
+class TrackFragment(NamedTuple):
+    """A `traf` whose tables are read and whose samples are not."""
+
+    box: Box
+    track: Track
+    protection: Protection | None  # of the sample entry in use
+    base: int  # what data offsets and saio count from
+    decode_time: int | None
+    runs: tuple[Run, ...]
+    boxes: Mapping[bytes, Box]  # the first of each type that may be there once
+
+    @property
+    def data_end(self) -> int:
+        return self.runs[-1].end if self.runs else self.base
+
+
+def read_tables(walk: Walk, moof: Box, traf: Box, tracks: Mapping[int, Track], data_end: int | None) -> TrackFragment:
+    """`data_end`: where the data of the traf before ended; None for the first.
+
+    Raises: MediaError for a broken table, or a track or sample entry that is not there.
+    """
+    children = walk.children(traf)
+    tfhd_box = next((box for box in children if box.type == b"tfhd"), None)
+    if tfhd_box is None:
+        raise traf.fault("bad-box", "no tfhd", "14496-12, 8.8.7")
+    tfhd = read_tfhd(walk.data, tfhd_box)
+    track = tracks.get(tfhd.track_id)
+    if track is None:
+        raise tfhd_box.fault("bad-reference", f"no track {tfhd.track_id}", "14496-12, 8.8.7")
+    protection = _entry_protection(tfhd_box, tfhd, track)
+    boxes = _single_boxes(walk, children, protection)
+    base = _base(tfhd, moof, data_end)
+    return TrackFragment(
+        traf,
+        track,
+        protection,
+        base,
+        read_tfdt(walk, boxes[b"tfdt"]) if b"tfdt" in boxes else None,
+        tuple(_read_runs(walk.data, children, tfhd, track, base)),
+        boxes,
+    )
+
+
+def read_samples(walk: Walk, found: TrackFragment, decode_time: int) -> Fragment:
+    """The samples of a traf whose runs lie in an mdat.
+
+    Raises: MediaError `bad-aux`, `bad-reference` or `bad-protection`.
+    """
+    sizes = [size for run in found.runs for size in run.sizes]
+    applied = _protections(walk, found, len(sizes))
+    kids = _kids(found.box, applied)
+    ivs, ranges = _auxiliary(walk, found, applied, sizes) if kids else _nothing(len(sizes))
+    start = min((run.start for run in found.runs if run.sizes), default=found.base)
+    end = max((run.end for run in found.runs if run.sizes), default=found.base)
+    offsets = [offset for run in found.runs for offset in _offsets(run, start)]
+    durations = [duration for run in found.runs for duration in run.durations]
+    return Fragment(
+        track_id=found.track.id,
+        timescale=found.track.timescale,
+        decode_time=decode_time,
+        data=(start, end),
+        samples=tuple(map(Sample, offsets, sizes, durations, applied, ivs, ranges)),
+        kids=kids,
+    )
+
+
+def _entry_protection(box: Box, tfhd: TrackFragmentHeader, track: Track) -> Protection | None:
+    index = track.default_entry if tfhd.description_index is None else tfhd.description_index
+    if not 1 <= index <= len(track.entries):
+        reason = f"sample description {index}, {len(track.entries)} there"
+        raise box.fault("bad-reference", reason, "14496-12, 8.8.7")
+    return track.entries[index - 1].protection
+
+
+def _single_boxes(walk: Walk, children: Sequence[Box], protection: Protection | None) -> dict[bytes, Box]:
+    """The first of each; sample groups and auxiliary information of other kinds than ours are stepped over."""
+    found: dict[bytes, Box] = {}
+    for box in children:
+        if box.type not in _SINGLE or not _is_ours(walk, box, protection):
+            continue
+        if box.type in found:
+            walk.warn("duplicate-box", box)
+        else:
+            found[box.type] = box
+    return found
+
+
+def _is_ours(walk: Walk, box: Box, protection: Protection | None) -> bool:
+    if box.type in _GROUP_BOXES:
+        return is_seig(walk, box)
+    if box.type in _AUX_BOXES:
+        kind = info_type(walk.data, box)
+        return kind is None or (protection is not None and kind == protection.scheme.encode())
+    return True
+
+
+def _base(tfhd: TrackFragmentHeader, moof: Box, data_end: int | None) -> int:
+    """14496-12, 8.8.7.1: explicit, else the moof if flagged, else where the data of the traf before ended."""
+    if tfhd.base_data_offset is not None:
+        return tfhd.base_data_offset
+    return moof.start if tfhd.base_is_moof or data_end is None else data_end
+
+
+def _read_runs(
+    data: bytes, children: Sequence[Box], tfhd: TrackFragmentHeader, track: Track, base: int
+) -> Sequence[Run]:
+    runs: list[Run] = []
+    position = base
+    left = MAX_SAMPLES
+    for box in children:
+        if box.type != b"trun":
+            continue
+        trun = read_trun(data, box)
+        left -= trun.sample_count
+        if left < 0:
+            raise box.fault("limit", f"more than {MAX_SAMPLES} samples")
+        start = position if trun.data_offset is None else base + trun.data_offset
+        runs.append(_run(box, trun, start, tfhd, track))
+        position = runs[-1].end
+    return runs
+
+
+def _run(box: Box, trun: TrackRun, start: int, tfhd: TrackFragmentHeader, track: Track) -> Run:
+    """Size and duration: trun, else tfhd, else trex."""
+    size = track.default_size if tfhd.size is None else tfhd.size
+    duration = track.default_duration if tfhd.duration is None else tfhd.duration
+    sizes, durations, count = trun.sizes, trun.durations, trun.sample_count
+    if sizes is None:
+        if count > 1 and not size:
+            raise box.fault("bad-table", f"{count} samples of no size", "14496-12, 8.8.8")
+        sizes = [size] * count
+    if durations is None:
+        durations = [duration] * count
+    return Run(box, start, start + sum(sizes), sizes, durations)
+
+
+def _offsets(run: Run, data_start: int) -> Sequence[int]:
+    return list(accumulate(run.sizes, initial=run.start - data_start))[:-1]
+
+
+def _protections(walk: Walk, found: TrackFragment, count: int) -> list[Protection | None]:
+    sbgp, sgpd = found.boxes.get(b"sbgp"), found.boxes.get(b"sgpd")
+    if found.protection is None or sbgp is None:
+        return [found.protection] * count
+    in_traf = () if sgpd is None else read_sgpd(walk, sgpd, found.protection.scheme)
+    runs = read_sbgp(walk, sbgp, count)
+    return protections(sbgp, runs, found.protection, found.track.groups, in_traf, count)
+
+
+def _kids(traf: Box, applied: Sequence[Protection | None]) -> tuple[KeyId, ...]:
+    """Distinct, in order of first use. The zero KID promises a group that names the real one."""
+    kids = tuple(dict.fromkeys(each.kid for each, _ in groupby(applied) if each is not None))
+    if any(kid.is_zero for kid in kids):
+        raise traf.fault("bad-protection", "a protected sample has the zero KID and no group", "23001-7, 8.2")
+    return kids
+
+
+def _auxiliary(
+    walk: Walk, found: TrackFragment, applied: Sequence[Protection | None], sizes: Sequence[int]
+) -> Auxiliary:
+    wanted = Wanted(sizes, [each.iv_size if each is not None else 0 for each in applied])
+    senc, saiz, saio = (found.boxes.get(kind) for kind in (b"senc", b"saiz", b"saio"))
+    read = read_auxiliary(walk, senc, saiz, saio, found.base, wanted)
+    if read is None:
+        if any(wanted.iv_sizes):
+            raise found.box.fault("bad-aux", "no auxiliary information and no constant IV", "23001-7, 7")
+        return _nothing(len(sizes))
+    if None in applied:
+        return Auxiliary(read.ivs, [ranges if each else () for ranges, each in zip(read.ranges, applied, strict=True)])
+    return read
+
+
+def _nothing(count: int) -> Auxiliary:
+    return Auxiliary([b""] * count, [()] * count)
