@@ -70,11 +70,12 @@ class Node:
     element: Element
     path: str
     document: Document
+    position: int = 1  # among the elements of its name
 
     def children(self, name: str) -> Iterator[Node]:
         """Child elements of the MPD namespace, numbered from 1 in their paths."""
         found = self.element.findall(qualified(self.document.namespace, name))
-        return (Node(element, f"{self.path}/{name}[{i}]", self.document) for i, element in enumerate(found, 1))
+        return (Node(element, f"{self.path}/{name}[{i}]", self.document, i) for i, element in enumerate(found, 1))
 
     def child(self, name: str) -> Node | None:
         """The first child of this name."""

@@ -24,7 +24,6 @@ class Span(NamedTuple):
     """A Period element with its computed place on the presentation timeline."""
 
     node: Node
-    position: int  # from 1
     start_us: int
     duration_us: int | None  # of the element itself, then computed
 
@@ -79,7 +78,7 @@ def _period(span: Span, outer: Scope, dynamic: bool) -> Period:
     )
     streams = node.children("EventStream")
     return Period(
-        id=node.string("id") or f"p{span.position}",
+        id=node.string("id") or f"p{node.position}",
         start_us=span.start_us,
         duration_us=span.duration_us,
         adaptation_sets=adaptation_sets(node, scope),
@@ -101,8 +100,8 @@ def _placed(root: Node, dynamic: bool) -> Iterator[Span]:
     """Periods that have a start, in order of time; durations are those written on them."""
     end_us: int | None = 0  # a first Period without @start begins at 0, in a live MPD as well: so players have it
     latest_us = 0
-    for position, node in enumerate(root.children("Period"), 1):
-        span, problem = _place(node, position, end_us, dynamic)
+    for node in root.children("Period"):
+        span, problem = _place(node, end_us, dynamic)
         if span is not None and span.start_us < latest_us:
             span, problem = None, "it starts before the Period before it"
         if span is None:
@@ -114,7 +113,7 @@ def _placed(root: Node, dynamic: bool) -> Iterator[Span]:
             end_us = None if span.duration_us is None else span.start_us + span.duration_us
 
 
-def _place(node: Node, position: int, previous_end_us: int | None, dynamic: bool) -> tuple[Span | None, str]:
+def _place(node: Node, previous_end_us: int | None, dynamic: bool) -> tuple[Span | None, str]:
     """The Period's place, or why it has none."""
     if XLINK_HREF in node.element.attrib and len(node.element) == 0:
         return None, "a remote Period is not fetched"
@@ -126,7 +125,7 @@ def _place(node: Node, position: int, previous_end_us: int | None, dynamic: bool
         start_us = previous_end_us
     if start_us is None:
         return None, "early available: no @start yet" if dynamic else "no @start, and the Period before it has no end"
-    return Span(node, position, start_us, duration_us), ""
+    return Span(node, start_us, duration_us), ""
 
 
 def _last(span: Span, total_us: int | None) -> Span:

@@ -53,14 +53,12 @@ def descend(node: Node, scope: Scope) -> Scope:
 
 def adaptation_sets(period: Node, scope: Scope) -> tuple[AdaptationSet, ...]:
     """The sets of a Period that can be played."""
-    positions = {node.path: i for i, node in enumerate(period.children("AdaptationSet"), 1)}
-    sets = period.whole(
-        period.children("AdaptationSet"), lambda node: _adaptation_set(node, positions[node.path], period, scope)
+    return _agreed(
+        period, period.whole(period.children("AdaptationSet"), lambda node: _adaptation_set(node, period, scope))
     )
-    return _agreed(period, sets)
 
 
-def _adaptation_set(node: Node, position: int, period: Node, outer: Scope) -> AdaptationSet | None:
+def _adaptation_set(node: Node, period: Node, outer: Scope) -> AdaptationSet | None:
     if _set_aside(node):
         return None
     scope = descend(node, outer)
@@ -70,7 +68,7 @@ def _adaptation_set(node: Node, position: int, period: Node, outer: Scope) -> Ad
     if not representations:
         raise node.broken("no Representation that can be played")
     return AdaptationSet(
-        id=node.string("id") or str(position),
+        id=node.string("id") or str(node.position),
         kind=_kind(node, representations[0]),
         lang=node.string("lang"),
         representations=representations,
@@ -87,7 +85,7 @@ def _representation(node: Node, above: tuple[Node, Node], outer: Scope) -> Repre
     if scope.endless and _needs_an_end(source):
         raise node.broken("segments without end: neither the Period nor the MPD has a duration")
     return Representation(
-        id=node.string("id"),
+        id=node.string("id") or f"{above[0].position}.{node.position}",
         bandwidth=node.lenient("bandwidth", unsigned) or 0,
         mime_type=_own_or(node, above[0], "mimeType"),
         codecs=_own_or(node, above[0], "codecs"),

@@ -53,6 +53,10 @@ class TimeMap(NamedTuple):
         """The last tick that does not lie after `time_us`."""
         return self.offset + ((time_us - self.period_us + 1) * self.timescale - 1) // SECOND
 
+    def scaled(self, timescale: int) -> TimeMap:
+        """The same map for other ticks: a `sidx` brings its own timescale."""
+        return TimeMap(self.period_us, self.offset * timescale // self.timescale, timescale)
+
 
 class SegmentIndex:
     """The segments of one Representation in one version of the MPD; immutable, shared by all clients.
@@ -130,15 +134,23 @@ class SegmentIndex:
 
 
 def segment_index(
-    presentation: Presentation, period: Period, representation: Representation, references: References | None = None
+    presentation: Presentation,
+    period: Period,
+    representation: Representation,
+    references: References | None = None,
+    references_timescale: int | None = None,
 ) -> SegmentIndex:
-    """The index of a Representation; `references`: what its `sidx` says, once fetched."""
+    """The index of a Representation.
+
+    `references`: what its `sidx` says, once fetched, in ticks of `references_timescale`; None: in those of the MPD.
+    """
     source = representation.source
     mapping = TimeMap(period.start_us, source.presentation_time_offset, source.timescale)
     match source:
         case SegmentTemplate():
             return _of_template(source, mapping, presentation, period, representation)
         case SegmentBase():
+            mapping = mapping.scaled(references_timescale or source.timescale)
             return _of_base(source, mapping, period, representation, references)
         case SegmentList():
             return _of_list(source, mapping, presentation, period)

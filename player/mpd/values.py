@@ -23,6 +23,7 @@ MAX_DIGITS: Final = 20  # 64 bits
 MAX_SECONDS: Final = 10_000 * 366 * DAY_S
 EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
+_INTEGER: Final = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _DURATION: Final = re.compile(
     r"P(?=.)(?:(\d{1,9})Y)?(?:(\d{1,9})M)?(?:(\d{1,9})D)?"
     r"(?:T(?=.)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,12})(?:\.(\d{1,99}))?S)?)?",
@@ -67,11 +68,9 @@ def positive(text: str) -> int:
 
 def integer(text: str) -> int:
     """xs:integer of at most 64 bits, as `S@r`."""
-    stripped = text.strip()
-    try:
-        return -unsigned(stripped[1:]) if stripped.startswith("-") else unsigned(stripped)
-    except ValueError:
-        raise ValueError(f"{_short(text)} is no whole number") from None
+    if _INTEGER.fullmatch(text.strip()) is None:
+        raise ValueError(f"{_short(text)} is no whole number")
+    return int(text)
 
 
 def duration(text: str) -> int:
