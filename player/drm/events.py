@@ -12,7 +12,7 @@ from player.trace.event import Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitDataAnnounced(Event):
-    """Init data reached the key logic. `origin`: mpd-adaptation, mpd-representation, init-segment, media-segment, event, announcement."""
+    """Init data reached the key logic. `origin`: mpd, init-segment, media-segment, event or announcement."""
 
     name: ClassVar[str] = "drm:init-data-announced"
     origin: str
@@ -22,7 +22,7 @@ class InitDataAnnounced(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitDataSkipped(Event):
-    """…and led to no request; `reason` is duplicate-kid, duplicate-bytes, known-from-license, in-flight, scope, disallowed, empty or zero-kid."""
+    """…and led to no request; `reason` is one of `announce.SkipReason`."""
 
     name: ClassVar[str] = "drm:init-data-skipped"
     reason: str
@@ -50,7 +50,7 @@ class PrefetchPlanned(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenseRequested(Event):
-    """One attempt leaves. `intended_us`: when the machine wanted it to leave. `local`: answered from the key table of the command line."""
+    """One attempt leaves. `intended_us`: when the key logic wanted it to. `local`: answered from keys given by hand."""
 
     name: ClassVar[str] = "drm:license-requested"
     slot: int

@@ -12,11 +12,13 @@ import msgspec
 
 from player.drm.cause import Cause
 from player.eme.cdm import Call, CdmResult
+from player.engine.manifest import Manifest
 from player.errors import KeystormError
 from player.ids import KeyId
 from player.isobmff.model import InitSegment, MediaSegment
 from player.isobmff.sample import Sample
-from player.mpd.model import ByteRange, Presentation
+from player.isobmff.sidx import SegmentIndex
+from player.mpd.model import ByteRange
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -30,10 +32,7 @@ class FetchKind(StrEnum):
     LICENSE = "license"
 
 
-SidxReferences = tuple[tuple[int, int, int, int], ...]
-"""(time in ticks, duration in ticks, first byte, bytes) of each media reference of a `sidx`."""
-
-Parsed = Presentation | InitSegment | MediaSegment | SidxReferences
+Parsed = Manifest | InitSegment | MediaSegment | SegmentIndex
 
 
 class Fetch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -48,8 +47,7 @@ class Fetch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     timeout_us: int = 10_000_000  # whole exchange; 0: none
     intended: int = 0  # µs on the run clock: when the machine wanted it to leave
     track: int = -1  # number of the track buffer; index, init and media
-    context: InitSegment | SidxReferences | None = None  # media: the init segment that explains it
-    timescale: int = 0  # index: ticks of the SegmentBase
+    context: InitSegment | None = None  # media: the init segment that explains it
     slot: int = -1  # license: the session
     attempt: int = 0  # license: from 1
     cause: Cause | None = None  # license

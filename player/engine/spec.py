@@ -32,8 +32,11 @@ VIRTUAL_CDM = CdmLatency(generate_request_us=2_000, update_us=3_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayerSpec:
-    """`representation`: "auto", "highest", "lowest" or an @id. `live_delay_us`: from the availability of a segment to its
-    playout; None: what the MPD suggests. `plan`: the client part of a strategy; None: the profile's own trigger runs."""
+    """`representation`: "auto", "highest", "lowest" or an @id.
+
+    `live_delay_us`: from the availability of a segment to its playout; None: what the MPD suggests. `plan`: the client
+    part of a strategy; None: the profile's own trigger runs.
+    """
 
     mpd_url: str
     profile: Profile
@@ -44,6 +47,7 @@ class PlayerSpec:
     representation: str = "auto"
     media: Media = Media.FULL
     as_fast_as_possible: bool = False
+    sync_clock: bool = True  # UTCTiming; a storm shares its clock with the backend and needs none
     duration_us: int | None = None  # of playback
     live_delay_us: int | None = None
     annotate: bool = False  # send Keystorm-Request with license requests

@@ -85,13 +85,14 @@ class Blocked(Event):
     """As fast as possible: the decryptable buffer could not grow for `for_us` for want of this key."""
 
     name: ClassVar[str] = "stream:blocked"
+    position_us: int  # end of the decryptable buffer
     kid: KeyId
     for_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended(Event):
-    """`ended`: at the end of the presentation (else at the duration asked for, or stopped). `played_us`: media played."""
+    """`ended`: at the end of the presentation, not just at the duration asked for. `played_us`: media played."""
 
     name: ClassVar[str] = "stream:ended"
     position_us: int

@@ -1,0 +1,47 @@
+"""Work in flight on one session: from `generate_request` to the statuses that its license brings."""
+
+from __future__ import annotations
+
+from player.drm.cause import Cause
+from player.drm.init_data import InitData
+from player.eme.cdm import Close, GenerateRequest, Handled, Update, Wake
+from player.engine.actions import Fetch
+
+SessionCall = GenerateRequest | Update | Close | Wake
+
+
+class Exchange:
+    """Exists only while something is under way. `retry_at`, `held_until`: instants on the run clock, -1: none.
+
+    `held` keeps an answer of the CDM until its modelled latency is over. An action names slot and attempt, never this
+    object; an answer counts only while `request` is its action.
+    """
+
+    __slots__ = (
+        "attempt",
+        "cause",
+        "held",
+        "held_until",
+        "init_data",
+        "intended",
+        "message",
+        "origin",
+        "request",
+        "retry_at",
+        "sequence",
+        "slot",
+    )
+
+    def __init__(self, slot: int, init_data: InitData, cause: Cause, intended: int) -> None:
+        self.slot = slot
+        self.init_data = init_data
+        self.cause = cause  # of the attempt under way
+        self.origin = cause  # of the first attempt
+        self.intended = intended  # when the key logic wanted the request to leave
+        self.message = b""  # what the CDM wants to be sent; empty: nothing yet
+        self.sequence = 0
+        self.attempt = 0
+        self.request: Fetch | None = None
+        self.retry_at = -1
+        self.held: tuple[SessionCall, Handled] | None = None
+        self.held_until = -1

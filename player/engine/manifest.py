@@ -1,0 +1,104 @@
+"""One version of the MPD as the machine uses it: the presentation, and what many clients would otherwise compute again.
+
+Shared by every client that was served the same bytes; what is computed is a function of the presentation alone.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final
+
+from player.drm.scope import Layout, Listed
+from player.errors import LicenseError
+from player.ids import CLEARKEY, CLEARKEY_DASH_SYSTEM, HIERARCHY, HIERARCHY_SYSTEM, KeyId, SystemId
+from player.isobmff import sidx
+from player.mpd.model import ContentProtection, Period, Presentation, Representation
+from player.mpd.timeline import SegmentIndex, segment_index
+from player.wire import announce
+
+_DESCRIPTORS: Final[dict[str, tuple[SystemId, ...]]] = {
+    # the ContentProtection descriptors that speak to a key system
+    CLEARKEY: (CLEARKEY_DASH_SYSTEM,),
+    HIERARCHY: (HIERARCHY_SYSTEM,),
+}
+
+
+class Manifest:
+    """`layout` lists every default_KID; `announcements` are coming crypto periods, each with its start (µs)."""
+
+    def __init__(self, presentation: Presentation) -> None:
+        self.presentation = presentation
+        self._indices: dict[tuple[str, str, sidx.SegmentIndex | None], SegmentIndex] = {}
+
+    def period(self, period_id: str) -> Period | None:
+        return next((period for period in self.presentation.periods if period.id == period_id), None)
+
+    def index(self, period: Period, representation: Representation, fetched: sidx.SegmentIndex | None) -> SegmentIndex:
+        """The segments of a Representation; `fetched` is its `sidx` where it needs one."""
+        key = (period.id, representation.id, fetched)
+        if key not in self._indices:
+            references = None if fetched is None else fetched.segments
+            timescale = None if fetched is None else fetched.timescale
+            self._indices[key] = segment_index(self.presentation, period, representation, references, timescale)
+        return self._indices[key]
+
+    @cached_property
+    def layout(self) -> Layout:
+        return tuple(
+            Listed(period.id, group.id, representation.id, kid)
+            for period in self.presentation.periods
+            for group in period.adaptation_sets
+            for representation in group.representations
+            for protection in (*group.protections, *representation.protections)
+            for kid in protection.default_kids
+            if not kid.is_zero
+        )
+
+    @cached_property
+    def kids(self) -> frozenset[KeyId]:
+        """Every key id that the manifest lists."""
+        return frozenset(row.kid for row in self.layout)
+
+    @cached_property
+    def protections(self) -> tuple[ContentProtection, ...]:
+        """All descriptors of the presentation, in document order, each once."""
+        found = [
+            protection
+            for period in self.presentation.periods
+            for group in period.adaptation_sets
+            for level in (group.protections, *(r.protections for r in group.representations))
+            for protection in level
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def license_urls(self, key_system: str) -> tuple[str, ...]:
+        """Equal alternatives from the descriptors of a key system, the generic ones after."""
+        own = {f"urn:uuid:{system}" for system in _DESCRIPTORS[key_system]}
+        ordered = sorted(self.protections, key=lambda p: p.scheme not in own)
+        return next((p.license_urls for p in ordered if p.license_urls), ())
+
+    def names(self, key_system: str) -> bool:
+        """Does a descriptor speak to this key system?"""
+        own = {f"urn:uuid:{system}" for system in _DESCRIPTORS[key_system]}
+        return any(p.scheme in own for p in self.protections)
+
+    @cached_property
+    def announcements(self) -> tuple[tuple[int, announce.Announcement], ...]:
+        """Coming crypto periods that EventStreams announce; unreadable ones are left out."""
+        found = []
+        for period in self.presentation.periods:
+            for stream in period.event_streams:
+                if stream.scheme == announce.SCHEME:
+                    found += [(event.start_us, read) for event in stream.events if (read := _read(event.text))]
+        return tuple(found)
+
+
+NONE_YET: Final = Manifest(Presentation(url="", dynamic=False, periods=()))
+"""What a client has before its first MPD has come."""
+
+
+def _read(text: str) -> announce.Announcement | None:
+    try:
+        return announce.read(text)
+    except LicenseError:
+        return None

@@ -1,0 +1,51 @@
+"""Bytes of an answer to what the machine uses, by kind of fetch. Pure: a driver caches what comes out and shares it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from player.engine.actions import Fetch, FetchKind, Parsed
+from player.engine.manifest import Manifest
+from player.errors import MediaError
+from player.isobmff.init import parse_init
+from player.isobmff.segment import parse_media
+from player.isobmff.sidx import parse_sidx
+from player.mpd.parse import parse as parse_mpd
+
+
+def parse(fetch: Fetch, body: bytes, url: str) -> Parsed | None:
+    """What the body of a 2xx answer means; None for kinds that the machine reads itself (time, license).
+
+    Raises: ManifestError, MediaError.
+    """
+    reader = _READERS.get(fetch.kind)
+    return None if reader is None else reader(fetch, body, url)
+
+
+def _mpd(_fetch: Fetch, body: bytes, url: str) -> Parsed:
+    return Manifest(parse_mpd(body, url))
+
+
+def _index(fetch: Fetch, body: bytes, _url: str) -> Parsed:
+    """Offsets of a `sidx` count from the byte behind it, where its indexRange ends (ISO/IEC 23009-1, 5.3.9.2)."""
+    anchor = len(body) if fetch.byte_range is None else fetch.byte_range[1] + 1
+    return parse_sidx(body, anchor)
+
+
+def _init(_fetch: Fetch, body: bytes, _url: str) -> Parsed:
+    return parse_init(body)
+
+
+def _media(fetch: Fetch, body: bytes, _url: str) -> Parsed:
+    if fetch.context is None:
+        raise MediaError("no-init", "moof", 0, "a media segment without an init segment")
+    return parse_media(body, fetch.context)
+
+
+_READERS: Final[dict[FetchKind, Callable[[Fetch, bytes, str], Parsed]]] = {
+    FetchKind.MPD: _mpd,
+    FetchKind.INDEX: _index,
+    FetchKind.INIT: _init,
+    FetchKind.MEDIA: _media,
+}

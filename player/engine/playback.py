@@ -1,0 +1,198 @@
+"""The position: when it starts, stands, goes on and ends.
+
+A stall is a position that stands at the end of the decryptable buffer, not at the end of the stream, for more than
+1 ms; its cause is `key` if the next sample is fetched but has no usable key, else `network`. Start-up is no stall.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from player.clock import us
+from player.eme import element
+from player.eme.events import WaitingForKey
+from player.ids import KeyId
+from player.stream import buffer
+from player.stream.buffer import FOREVER
+from player.stream.events import Blocked, Ended, Resumed, Stalled, Started
+
+if TYPE_CHECKING:
+    from player.engine.machine import Machine
+
+STALL_FROM_US: Final = 1_001  # a stand of at most 1 ms is no stall
+
+
+def update(m: Machine, now: int) -> None:
+    """Bring the position in line with the buffer."""
+    if m.spec.as_fast_as_possible:
+        _rush(m, now)
+    elif m.stream.started_at < 0:
+        _start_up(m, now)
+    elif m.stream.moving:
+        _run(m, now)
+    else:
+        _stand(m, now)
+    if not m.finished and _over(m, now):
+        _end(m, now)
+
+
+def deadline(m: Machine) -> int | None:
+    """The instant at which the position reaches the edge or the end, or at which a stand becomes a stall."""
+    s = m.stream
+    if s.moving:
+        return s.anchor_at + min(_edge(m), _last(m)) - s.anchor_us
+    if s.stalled_at >= 0 and not s.stall_told and not m.spec.as_fast_as_possible:
+        return s.stalled_at + STALL_FROM_US
+    return None
+
+
+def stop(m: Machine, now: int) -> None:
+    """End now; what was played counts."""
+    tell_end(m, now, ended=False)
+    m.finish()
+
+
+# ── the four situations ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _start_up(m: Machine, now: int) -> None:
+    s = m.stream
+    if _edge(m) <= s.anchor_us:
+        return
+    s.started_at = now
+    s.set_position(s.anchor_us, now, moving=True)
+    if m.hears(Started):
+        m.tell(Started(position_us=s.anchor_us, startup_us=now - s.joined_at))
+
+
+def _run(m: Machine, now: int) -> None:
+    s = m.stream
+    edge = _edge(m)
+    if s.position(now) < edge or edge >= _last(m):
+        return
+    s.stalled_at = s.anchor_at + edge - s.anchor_us  # the exact instant, should the driver be late
+    s.stall_told = False
+    s.set_position(edge, now, moving=False)
+    _stand(m, now)
+
+
+def _stand(m: Machine, now: int) -> None:
+    s = m.stream
+    if _edge(m) > s.anchor_us:
+        _resume(m, now)
+    elif not s.stall_told and now - s.stalled_at >= STALL_FROM_US:
+        _tell_stall(m)
+
+
+def _resume(m: Machine, now: int) -> None:
+    s = m.stream
+    stood = now - s.stalled_at
+    if stood >= STALL_FROM_US:
+        if not s.stall_told:
+            _tell_stall(m)
+        if m.hears(Resumed):
+            m.tell(Resumed(position_us=s.anchor_us, for_us=stood, cause=_cause(m)))
+    element.resumes(m.element)
+    s.stalled_at, s.stall_told, s.stall_kid = -1, False, None
+    s.set_position(s.anchor_us, now, moving=True)
+
+
+def _tell_stall(m: Machine) -> None:
+    s = m.stream
+    s.stall_told = True
+    s.stall_kid = _missing_key(m, s.anchor_us)
+    if s.stall_kid is not None:
+        waiting = element.waits(m.element, s.stall_kid)
+        if waiting is not None and m.hears(WaitingForKey):
+            m.tell(waiting)
+    if m.hears(Stalled):
+        m.tell(Stalled(position_us=s.anchor_us, cause=_cause(m), kid=s.stall_kid))
+
+
+def _cause(m: Machine) -> str:
+    return "network" if m.stream.stall_kid is None else "key"
+
+
+def _rush(m: Machine, now: int) -> None:
+    """As fast as possible: the position follows the buffer; a wait for a key is told as `Blocked`."""
+    s = m.stream
+    edge = _edge(m)
+    if s.started_at < 0 and edge > s.anchor_us:
+        s.started_at = now
+        if m.hears(Started):
+            m.tell(Started(position_us=s.anchor_us, startup_us=now - s.joined_at))
+    goal = 0 if _all_finished(m) else us(m.spec.profile.stream.buffer_goal_s)
+    s.set_position(max(s.anchor_us, min(edge, _last(m)) - goal), now, moving=False)
+    _watch_key(m, edge, now)
+
+
+def _watch_key(m: Machine, edge: int, now: int) -> None:
+    s = m.stream
+    kid = _missing_key(m, edge)
+    if s.stall_kid is not None and kid != s.stall_kid:
+        if now - s.stalled_at >= STALL_FROM_US and m.hears(Blocked):
+            m.tell(Blocked(position_us=edge, kid=s.stall_kid, for_us=now - s.stalled_at))
+        s.stall_kid, s.stalled_at = None, -1
+    if kid is not None and s.stall_kid is None:
+        s.stall_kid, s.stalled_at = kid, now
+
+
+# ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _over(m: Machine, now: int) -> bool:
+    s = m.stream
+    return s.started_at >= 0 and s.position(now) >= _last(m)
+
+
+def _end(m: Machine, now: int) -> None:
+    s = m.stream
+    s.set_position(_last(m), now, moving=False)
+    tell_end(m, now, ended=_all_finished(m) and s.anchor_us >= buffer.end(s.tracks))
+    m.finish()
+
+
+def tell_end(m: Machine, now: int, *, ended: bool) -> None:
+    s = m.stream
+    if s.stalled_at >= 0 and s.started_at >= 0 and not m.spec.as_fast_as_possible:
+        _tell_open_stall(m, now)
+    if m.hears(Ended):
+        position = s.position(now)
+        m.tell(Ended(position_us=position, played_us=_played(m, position), ended=ended))
+
+
+def _tell_open_stall(m: Machine, now: int) -> None:
+    s = m.stream
+    if s.stall_told and m.hears(Resumed):
+        m.tell(Resumed(position_us=s.anchor_us, for_us=now - s.stalled_at, cause=_cause(m)))
+
+
+def _played(m: Machine, position: int) -> int:
+    s = m.stream
+    if s.started_at < 0:
+        return 0
+    delivered = min(buffer.end(s.tracks), _last(m)) if m.spec.as_fast_as_possible else position
+    return max(0, delivered - s.origin_us)
+
+
+def _edge(m: Machine) -> int:
+    return buffer.edge(m.stream.tracks)
+
+
+def _last(m: Machine) -> int:
+    """Where playback ends: at the end of the media once that is known, or after the duration asked for."""
+    s = m.stream
+    end = buffer.end(s.tracks) if _all_finished(m) else FOREVER
+    return end if m.spec.duration_us is None else min(end, s.origin_us + m.spec.duration_us)
+
+
+def _all_finished(m: Machine) -> bool:
+    return all(track.finished for track in m.stream.tracks)
+
+
+def _missing_key(m: Machine, at_us: int) -> KeyId | None:
+    """The key of the next sample where that is fetched but not clear; None: the network is waited for."""
+    for track in m.stream.tracks:
+        if not track.finished and track.ready_us <= at_us and track.pending:
+            return track.pending[0].kid()
+    return None

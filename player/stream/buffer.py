@@ -1,0 +1,150 @@
+"""The track buffer: what was fetched, what of it is decrypted, and what comes next.
+
+It does not know what a key is: a fragment is `ready` up to a sample, and the engine says when more of it is.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Generic, TypeVar
+
+from player.ids import KeyId
+from player.isobmff.model import Fragment, InitSegment
+from player.mpd.model import AdaptationSet, Period, Representation, Segment
+from player.mpd.timeline import SegmentIndex
+from player.stream.choice import Estimate
+
+FOREVER: Final = 1 << 62  # an end that is never reached
+_EMPTY: Final = bytearray()
+
+
+class Pending:
+    """A fetched fragment whose samples are not all clear yet. `start` counts the clear ones."""
+
+    __slots__ = ("buffer", "fragment", "period", "start", "start_us")
+
+    def __init__(self, fragment: Fragment, buffer: bytearray | None, start_us: int, period: int) -> None:
+        self.fragment = fragment
+        self.buffer = _EMPTY if buffer is None else buffer
+        self.start_us = start_us
+        self.period = period
+        self.start = 0
+
+    def kid(self) -> KeyId | None:
+        """The key id of the first sample that is not clear yet; None: it is not protected."""
+        protection = self.fragment.samples[self.start].protection
+        return None if protection is None else protection.kid
+
+    def advance(self, count: int) -> int:
+        """`count` further samples are clear. Returns the presentation time (µs) up to which the fragment now is."""
+        self.start += count
+        ticks = sum(sample.duration for sample in self.fragment.samples[: self.start])
+        return self.start_us + ticks * 1_000_000 // self.fragment.timescale
+
+    @property
+    def done(self) -> bool:
+        return self.start == len(self.fragment.samples)
+
+
+R = TypeVar("R")
+
+
+class TrackBuffer(Generic[R]):
+    """One media type of the presentation, across its Periods. Ends are presentation time in µs.
+
+    `ready_us`: end of the contiguous part that can be played. `loaded_us`: end of what was fetched. `due`: instant (µs
+    on the run clock) of the next fetch, FOREVER where only a refresh or the position can bring one.
+    """
+
+    __slots__ = (
+        "adaptation_set",
+        "attempts",
+        "coming",
+        "decrypting",
+        "due",
+        "ended",
+        "estimate",
+        "held_until",
+        "index",
+        "inits",
+        "last",
+        "loaded_us",
+        "number",
+        "pending",
+        "period",
+        "period_number",
+        "ready_us",
+        "refused",
+        "representation",
+        "request",
+        "switched_at",
+    )
+
+    def __init__(self, number: int, start_us: int, estimate: Estimate) -> None:
+        self.number = number
+        self.period: Period
+        self.adaptation_set: AdaptationSet
+        self.representation: Representation
+        self.index: SegmentIndex
+        self.inits: tuple[tuple[str, InitSegment], ...] = ()
+        self.last: Segment | None = None  # the segment fetched last
+        self.pending: tuple[Pending, ...] = ()
+        self.ready_us = start_us
+        self.loaded_us = start_us
+        self.due = FOREVER
+        self.request: R | None = None  # the fetch under way: the engine's own token
+        self.coming: Segment | None = None  # the segment it will bring
+        self.held_until = -1  # after a failure: no fetch before this instant
+        self.decrypting = False
+        self.refused: KeyId | None = None  # the CDM said no although the key table said yes; until a status changes
+        self.ended = False  # nothing is left to fetch
+        self.attempts = 0  # failed in a row
+        self.period_number = 0
+        self.estimate = estimate
+        self.switched_at = -FOREVER
+
+    @property
+    def kind(self) -> str:
+        return self.adaptation_set.kind
+
+    @property
+    def init(self) -> InitSegment | None:
+        """The init segment of the chosen Representation, if it was fetched."""
+        return next((init for name, init in self.inits if name == self.representation.id), None)
+
+    @property
+    def finished(self) -> bool:
+        """Nothing left to fetch, nothing left to decrypt."""
+        return self.ended and not self.pending
+
+    def push(self, pending: Pending, end_us: int) -> None:
+        self.pending = (*self.pending, pending)
+        self.loaded_us = max(self.loaded_us, end_us)
+
+    def clear(self, count: int) -> None:
+        """`count` further samples of the first pending fragment can be played."""
+        head = self.pending[0]
+        self.ready_us = max(self.ready_us, head.advance(count))
+        if head.done:
+            self.pending = self.pending[1:]
+
+    def drop_unready(self) -> None:
+        """What was fetched and cannot be played goes; fetching begins again at the end of what can."""
+        self.pending, self.loaded_us = (), self.ready_us
+        self.last = self.coming = self.request = None
+        self.attempts, self.held_until, self.ended = 0, -1, False
+
+    def skip(self, end_us: int) -> None:
+        """Media up to here will never come: playback goes over it."""
+        self.loaded_us = max(self.loaded_us, end_us)
+        if not self.pending:
+            self.ready_us = max(self.ready_us, end_us)
+
+
+def edge(tracks: tuple[TrackBuffer[R], ...]) -> int:
+    """Up to where playback can go: the least of the ends; a finished track holds nothing back."""
+    return min((track.ready_us for track in tracks if not track.finished), default=end(tracks))
+
+
+def end(tracks: tuple[TrackBuffer[R], ...]) -> int:
+    """End of the media once every track is finished."""
+    return max((track.ready_us for track in tracks), default=0)
