@@ -144,13 +144,14 @@ def _add_run(runs: list[TimelineRun], element: Element, start_number: int) -> No
     d = get("d")
     if d is None:
         raise ValueError("no @d")
-    if get("k", "1").strip() != "1":
+    if get("k", "1") != "1":
         raise ValueError("@k: segment sequences are not supported")
     time, number = _next(runs, get("t"), start_number)
     if (n := get("n")) is not None:
         number = unsigned(n)
-    repeat = integer(get("r", "0"))
-    runs.append(TimelineRun(time, positive(d), max(repeat, -1), number))
+    r = get("r")
+    repeat = 0 if r is None else max(integer(r), -1)
+    runs.append(TimelineRun(time, positive(d), repeat, number))
 
 
 def _next(runs: list[TimelineRun], t: str | None, start_number: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ Segment times stay in ticks until `mpd.timeline` computes a segment.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from player.ids import KeyId
 
@@ -53,8 +54,7 @@ class Resource:
     byte_range: ByteRange | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineRun:
+class TimelineRun(NamedTuple):
     """One `S` of a SegmentTimeline; `repeat` -1: until the next run or the end."""
 
     time: int  # ticks; resolved, never implicit
@@ -157,8 +157,7 @@ class Presentation:
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One media segment, computed when asked for. `start_us` and `end_us` on the presentation timeline."""
 
     number: int  # $Number$, or the position in a list or sidx

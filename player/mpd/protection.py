@@ -57,6 +57,7 @@ def inherited(node: Node, defined: Definitions) -> tuple[ContentProtection, ...]
 
 def _protection(node: Node, defined: Definitions) -> ContentProtection:
     sources = (node, *_referred(node, defined))
+    told = tuple(source for source in sources if len(source.element))
     scheme = _first(source.string("schemeIdUri").strip().lower() for source in sources)
     if not scheme:
         raise node.broken("no @schemeIdUri")
@@ -64,10 +65,10 @@ def _protection(node: Node, defined: Definitions) -> ContentProtection:
         scheme=scheme,
         value=_first(source.string("value") for source in sources) or "",
         default_kids=_first(_default_kids(source) for source in sources) or (),
-        pssh=_first(_pssh(source) for source in sources) or (),
-        pro=_first(_pro(source) for source in sources),
-        license_urls=_first(_urls(source, lambda name: name) for source in sources) or (),
-        authorization_urls=_first(_urls(source, AUTHORIZATION.__getitem__) for source in sources) or (),
+        pssh=_first(_pssh(source) for source in told) or (),
+        pro=_first(_pro(source) for source in told),
+        license_urls=_first(_urls(source, lambda name: name) for source in told) or (),
+        authorization_urls=_first(_urls(source, AUTHORIZATION.__getitem__) for source in told) or (),
         robustness=_first(source.string("robustness") for source in sources) or "",
     )
 

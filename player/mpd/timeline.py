@@ -28,6 +28,7 @@ References = tuple[tuple[int, int, int, int], ...]
 """(time in ticks, duration in ticks, first byte, bytes) of each media reference of a `sidx`."""
 
 SHORTFALL_US: Final = 500_000  # a track may end a little before its Period: audio frames do not add up to whole seconds
+MAX_MADE: Final = 4096  # an MPD that never changes may be played for days
 
 
 class Run(NamedTuple):
@@ -59,14 +60,14 @@ class TimeMap(NamedTuple):
 
 
 class SegmentIndex:
-    """The segments of one Representation in one version of the MPD; immutable, shared by all clients.
+    """The segments of one Representation in one version of the MPD, shared by all clients: a segment is made once.
 
     `initialization`: None where segments initialize themselves. `index`: the `sidx` that must be fetched first, with
     times in `index_timescale`; None where nothing is missing. `ended`: no segment can ever come after the last.
     """
 
     __slots__ = (
-        "_addresses", "_end_us", "_mapping", "_offset_us", "_runs", "_starts",
+        "_addresses", "_end_us", "_made", "_mapping", "_offset_us", "_runs", "_starts",
         "ended", "index", "index_timescale", "initialization",
     )  # fmt: skip
 
@@ -88,6 +89,7 @@ class SegmentIndex:
         self._addresses = addresses
         self._end_us = end_us  # where the last segment is cut short, not listed as such
         self._offset_us = offset_us
+        self._made: dict[int, Segment] = {}  # by time
         self.initialization = initialization
         self.index = index
         self.index_timescale = mapping.timescale
@@ -114,7 +116,15 @@ class SegmentIndex:
         return self._segment(self._runs[i + 1], 0) if i + 1 < len(self._runs) else None
 
     def _segment(self, run: Run, k: int) -> Segment:
-        time, number = run.time + k * run.duration, run.number + k
+        time = run.time + k * run.duration
+        made = self._made.get(time)
+        if made is None:
+            if len(self._made) >= MAX_MADE:
+                self._made.clear()
+            made = self._made[time] = self._make(run, time, run.number + k)
+        return made
+
+    def _make(self, run: Run, time: int, number: int) -> Segment:
         end_us = self._mapping.us(time + run.duration)
         return Segment(
             number=number,

@@ -53,10 +53,10 @@ def boolean(text: str) -> bool:
 
 def unsigned(text: str) -> int:
     """xs:unsignedInt and xs:unsignedLong."""
-    digits = text.strip().removeprefix("+")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS):
-        raise ValueError(f"{_short(text)} is no whole number from 0")
-    return int(digits)
+    digits = text if text.isdigit() else text.strip().removeprefix("+")
+    if digits.isdigit() and digits.isascii() and len(digits) <= MAX_DIGITS:
+        return int(digits)
+    raise ValueError(f"{_short(text)} is no whole number from 0")
 
 
 def positive(text: str) -> int:
