@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import starmap
-from operator import add
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -88,63 +86,65 @@ def _saio_way(
         return known
     if senc is not None and promises_subsamples(data, senc) and entries.sizes == wanted.iv_sizes:
         raise saiz.fault("bad-aux", "senc promises subsamples, saiz has room for none", _CLAUSE)
+    _check_entries(data, saio, entries, wanted.iv_sizes)
     return _Way(entries, _read(data, saio, entries, wanted))
 
 
 def _read(data: bytes, box: Box, entries: Entries, wanted: Wanted) -> Auxiliary:
-    """The entries at their places; the sizes have been checked against the data."""
-    read = _read_rows if _are_uniform(entries.sizes, wanted.iv_sizes) else _read_each
-    auxiliary = read(data, box, entries, wanted)
-    for position, (ranges, size) in enumerate(zip(auxiliary.ranges, wanted.sizes, strict=True)):
-        if ranges and sum(starmap(add, ranges)) != size:
-            reason = f"sample {position} has {size} bytes, its subsamples {sum(starmap(add, ranges))}"
-            raise box.fault("bad-aux", reason, _CLAUSE)
+    """Entries whose sizes have been checked against the data, and against the subsample counts in them."""
+    same = _are_equal(entries.sizes) and _are_equal(wanted.iv_sizes)
+    auxiliary = (_read_rows if same else _read_each)(data, entries, wanted.iv_sizes)
+    if any(auxiliary.ranges):
+        for ranges, size in zip(auxiliary.ranges, wanted.sizes, strict=True):
+            if ranges and sum(map(sum, ranges)) != size:
+                reason = f"a sample of {size} bytes has subsamples of {sum(map(sum, ranges))}"
+                raise box.fault("bad-aux", reason, _CLAUSE)
     return auxiliary
 
 
-def _are_uniform(sizes: Sequence[int], iv_sizes: Sequence[int]) -> bool:
-    return bool(sizes) and sizes.count(sizes[0]) == len(sizes) and iv_sizes.count(iv_sizes[0]) == len(iv_sizes)
+def _are_equal(numbers: Sequence[int]) -> bool:
+    return bool(numbers) and numbers.count(numbers[0]) == len(numbers)
 
 
-def _read_rows(data: bytes, box: Box, entries: Entries, wanted: Wanted) -> Auxiliary:
-    """Entries of one size with IVs of one size, as rows of a table."""
-    count, iv_size, size = len(entries.sizes), wanted.iv_sizes[0], entries.sizes[0]
-    _check_entry(data, box, entries.start, iv_size, size)
-    if size <= iv_size:
-        body = data[entries.start : entries.start + count * size]
-        return Auxiliary([body[i * size : (i + 1) * size] for i in range(count)], [()] * count)
-    pairs = (size - iv_size - _COUNT.size) // _PAIR.size
-    rows = list(_row(iv_size, pairs).iter_unpack(data[entries.start : entries.start + count * size]))
-    columns = list(zip(*rows, strict=True))
-    if columns[1].count(pairs) != count:
-        raise box.fault("bad-aux", "a subsample count does not fit its entry", _CLAUSE, at=entries.start)
-    both = [zip(columns[i], columns[i + 1], strict=True) for i in range(2, 2 + 2 * pairs, 2)]
-    return Auxiliary(columns[0], list(zip(*both, strict=True)) if pairs else [()] * count)
+def _read_rows(data: bytes, entries: Entries, iv_sizes: Sequence[int]) -> Auxiliary:
+    """Entries of one size with IVs of one size, as the rows of a table."""
+    count, size, iv_size = len(entries.sizes), entries.sizes[0], iv_sizes[0]
+    if not size:
+        return Auxiliary([b""] * count, [()] * count)
+    pairs = max(0, size - iv_size - _COUNT.size) // _PAIR.size
+    rows = _row(iv_size, pairs, size).iter_unpack(data[entries.start : entries.start + count * size])
+    ivs, *numbers = zip(*rows, strict=True)
+    columns = [zip(numbers[i], numbers[i + 1], strict=True) for i in range(0, 2 * pairs, 2)]
+    return Auxiliary(ivs, list(zip(*columns, strict=True)) if pairs else [()] * count)
 
 
-def _read_each(data: bytes, box: Box, entries: Entries, wanted: Wanted) -> Auxiliary:
+def _read_each(data: bytes, entries: Entries, iv_sizes: Sequence[int]) -> Auxiliary:
     """Entries of any sizes, one by one."""
     ivs: list[bytes] = []
     tables: list[Ranges] = []
+    read_pairs = _PAIR.iter_unpack
     position = entries.start
-    for size, iv_size in zip(entries.sizes, wanted.iv_sizes, strict=True):
-        _check_entry(data, box, position, iv_size, size)
-        ivs.append(data[position : position + min(iv_size, size)])
-        tables.append(tuple(_PAIR.iter_unpack(data[position + iv_size + _COUNT.size : position + size])))
+    for size, iv_size in zip(entries.sizes, iv_sizes, strict=True):
+        iv_end = position + iv_size
+        ivs.append(data[position:iv_end])
         position += size
+        tables.append(tuple(read_pairs(data[iv_end + _COUNT.size : position])))
     return Auxiliary(ivs, tables)
 
 
-def _check_entry(data: bytes, box: Box, position: int, iv_size: int, size: int) -> None:
+def _check_entries(data: bytes, box: Box, entries: Entries, iv_sizes: Sequence[int]) -> None:
     """An entry is an IV alone, or an IV with a count and that many pairs."""
-    if size == iv_size:
-        return
-    table = size - iv_size - _COUNT.size
-    if table < 0 or table % _PAIR.size or _COUNT.unpack_from(data, position + iv_size)[0] != table // _PAIR.size:
-        reason = f"an entry of {size} bytes with an IV of {iv_size} and a table that does not fit"
-        raise box.fault("bad-aux", reason, _CLAUSE, at=position)
+    position = entries.start
+    for size, iv_size in zip(entries.sizes, iv_sizes, strict=True):
+        if size != iv_size:
+            pairs, rest = divmod(size - iv_size - _COUNT.size, _PAIR.size)
+            if pairs < 0 or rest or _COUNT.unpack_from(data, position + iv_size)[0] != pairs:
+                reason = f"an entry of {size} bytes does not hold an IV of {iv_size} and its subsamples"
+                raise box.fault("bad-aux", reason, _CLAUSE, at=position)
+        position += size
 
 
 @lru_cache(maxsize=64)  # layouts, not content
-def _row(iv_size: int, pairs: int) -> Struct:
-    return Struct(f">{iv_size}sH" + "HI" * pairs)
+def _row(iv_size: int, pairs: int, size: int) -> Struct:
+    """IV and pairs of an entry; the count between them is known."""
+    return Struct(f">{iv_size}s{size - iv_size - pairs * _PAIR.size}x" + "HI" * pairs)
