@@ -49,6 +49,7 @@ class Services:
     """The services of one backend, and where they are."""
 
     backend: Backend
+    presentations: Mapping[Form, Presentation]
     origin: Origin
     license_server: LicenseServer
 
@@ -70,6 +71,7 @@ def build(spec: BackendSpec, *, origin: str, license: str, epoch_us: int, log: L
             license_urls=MappingProxyType(license_urls),
             t0_epoch_us=epoch_us,
         ),
+        presentations=presentations,
         origin=Origin(presentations, url=f"http://{origin}", epoch_us=epoch_us),
         license_server=LicenseServer(spec.license, rings, Draw(seed, "license"), epoch_us, listen=log),
     )
