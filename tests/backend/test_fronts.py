@@ -52,7 +52,9 @@ def requests(services: Services) -> Iterator[tuple[str, str, str, bytes, dict[st
 async def test_both_fronts_give_the_same_status_and_body() -> None:
     with bound("127.0.0.1") as origin, bound("127.0.0.1") as license_server:
         names = {"origin": authority(origin), "license": authority(license_server)}
-        over_sockets, in_process = (build(SPEC, origin=names["origin"], license=names["license"], epoch_us=0) for _ in range(2))
+        over_sockets, in_process = (
+            build(SPEC, origin=names["origin"], license=names["license"], epoch_us=0) for _ in range(2)
+        )
         direct = InProcess({names["origin"]: in_process.origin, names["license"]: in_process.license_server})
         ids = count(1)
         async with (
