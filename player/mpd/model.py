@@ -129,7 +129,7 @@ class AdaptationSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    id: str  # @id, else "p" and its position
+    id: str  # @id, else "p" and its start in µs; none twice
     start_us: int
     duration_us: int | None  # None: open
     adaptation_sets: tuple[AdaptationSet, ...]

@@ -6,7 +6,7 @@ what is no MPD at all, or has nothing to play, costs the document.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -37,7 +37,8 @@ def parse(data: bytes, url: str) -> Presentation:
     dynamic = root.string("type").strip() == "dynamic"
     defined = definitions(root)
     scope = descend(root, Scope(base_urls=(url,), defined=defined, protections=inherited(root, defined)))
-    periods = tuple(_period(span, scope, dynamic) for span in _spans(root, dynamic))
+    spans = _spans(root, dynamic)
+    periods = tuple(_period(span, name, scope, dynamic) for span, name in zip(spans, _names(spans), strict=True))
     if not any(period.adaptation_sets for period in periods):
         raise _nothing_to_play(root)
     return Presentation(
@@ -69,7 +70,21 @@ def _nothing_to_play(root: Node) -> ManifestError:
     return ManifestError("nothing-to-play", root.path, f"nothing to play in {root.document.url}: {first}")
 
 
-def _period(span: Span, outer: Scope, dynamic: bool) -> Period:
+def _names(spans: Sequence[Span]) -> tuple[str, ...]:
+    """Period ids, stable over refreshes and each only once: a player finds its Period again by its id."""
+    names: dict[str, None] = {}
+    for span in spans:
+        own = span.node.string("id")
+        if own in names:
+            span.node.warn(f"@id {own[:40]!r} is taken")
+        name = own if own and own not in names else f"p{span.start_us}"
+        while name in names:
+            name += "'"
+        names[name] = None
+    return tuple(names)
+
+
+def _period(span: Span, name: str, outer: Scope, dynamic: bool) -> Period:
     node = span.node
     scope = replace(
         descend(node, outer),
@@ -78,7 +93,7 @@ def _period(span: Span, outer: Scope, dynamic: bool) -> Period:
     )
     streams = node.children("EventStream")
     return Period(
-        id=node.string("id") or f"p{node.position}",
+        id=name,
         start_us=span.start_us,
         duration_us=span.duration_us,
         adaptation_sets=adaptation_sets(node, scope),

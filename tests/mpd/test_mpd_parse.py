@@ -120,9 +120,13 @@ def test_a_period_gets_its_start_and_duration(
     assert len(presentation.warnings) >= len(periods) - len(expected)
 
 
-def test_a_period_without_id_is_named_by_its_position() -> None:
-    body = f'<Period id="x" duration="PT5S">{SET}</Period><Period>{SET}</Period>'
-    assert [period.id for period in mpd(body).periods] == ["x", "p2"]
+def test_a_period_without_an_id_of_its_own_is_named_by_its_start() -> None:
+    body = f'<Period id="x" duration="PT5S">{SET}</Period>' + f'<Period duration="PT1S">{SET}</Period>' * 2
+    presentation = mpd(body + f'<Period id="x">{SET}</Period>')
+    assert [period.id for period in presentation.periods] == ["x", "p5000000", "p6000000", "p7000000"]
+    taken = mpd(f'<Period id="p5000000" duration="PT5S">{SET}</Period><Period>{SET}</Period>')
+    assert [period.id for period in taken.periods] == ["p5000000", "p5000000'"]
+    assert presentation.warnings == ("/MPD/Period[4]: @id 'x' is taken",)
 
 
 def test_a_remote_period_is_left_out_with_a_warning() -> None:
