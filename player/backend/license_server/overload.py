@@ -64,17 +64,14 @@ class Door:
         return us(self._draw.between(Purpose.RETRY_AFTER, self._jitters - 1, low, low + self._spec.retry_jitter_s))
 
     def _slot(self, at: int, free_at: int, ticket: int | None) -> Refusal | None:
-        promised = self._slots.promised(ticket)
-        if ticket is None or promised is None:
-            promised = max(free_at, self._slots.end)
-            if promised - at <= self._queue_max:
-                self._slots.extend(promised)
-                return None
-            ticket = self._slots.reserve(promised, at)
-        elif promised - at <= self._queue_max:
-            self._slots.use(ticket)
+        """A newcomer is let in while the queue is short, like anywhere else; whoever has a slot, from then on."""
+        slot = self._slots.promised(ticket)
+        if (free_at if slot is None else slot) - at <= self._queue_max:
+            self._slots.admit(free_at, ticket)
             return None
-        return Refusal(status=429, retry_after_us=whole_us(promised - at), ticket=ticket)
+        if ticket is None or slot is None:
+            ticket, slot = self._slots.reserve(free_at, at)
+        return Refusal(status=429, retry_after_us=whole_us(slot - at), ticket=ticket)
 
 
 class Slots:
@@ -87,25 +84,25 @@ class Slots:
         self._gap = gap_ps
         self._promises: OrderedDict[int, int] = OrderedDict()  # ticket → instant, both rising
         self._tickets = 0
-        self.end = 0  # everything promised or admitted so far is done by then
+        self._end = 0  # everything promised or let in so far is done by then
 
     def promised(self, ticket: int | None) -> int | None:
+        """The instant of a ticket; None for a ticket that is used, forgotten or unknown."""
         return None if ticket is None else self._promises.get(ticket)
 
-    def use(self, ticket: int) -> None:
-        del self._promises[ticket]
+    def admit(self, free_at: int, ticket: int | None) -> None:
+        """Somebody is let in: on a promise, or as a newcomer, whose work comes on top of all that is promised."""
+        if ticket is None or self._promises.pop(ticket, None) is None:
+            self._end = max(self._end, free_at) + self._gap
 
-    def extend(self, start: int) -> None:
-        """Work that starts at `start` was let in."""
-        self.end = start + self._gap
-
-    def reserve(self, start: int, at: int) -> int:
-        """The ticket of a new promise."""
+    def reserve(self, free_at: int, at: int) -> tuple[int, int]:
+        """A new ticket and its instant, behind everything promised so far."""
         self._forget(at)
-        self.extend(start)
+        slot = max(self._end, free_at)
+        self._end = slot + self._gap
         self._tickets += 1
-        self._promises[self._tickets] = start
-        return self._tickets
+        self._promises[self._tickets] = slot
+        return self._tickets, slot
 
     def _forget(self, at: int) -> None:
         while self._promises:
