@@ -28,14 +28,14 @@ class Manifest:
 
     def __init__(self, presentation: Presentation) -> None:
         self.presentation = presentation
-        self._indices: dict[tuple[str, str, sidx.SegmentIndex | None], SegmentIndex] = {}
+        self._indices: dict[tuple[int, sidx.SegmentIndex | None], SegmentIndex] = {}  # by identity: ids may come twice
 
     def period(self, period_id: str) -> Period | None:
         return next((period for period in self.presentation.periods if period.id == period_id), None)
 
     def index(self, period: Period, representation: Representation, fetched: sidx.SegmentIndex | None) -> SegmentIndex:
         """The segments of a Representation; `fetched` is its `sidx` where it needs one."""
-        key = (period.id, representation.id, fetched)
+        key = (id(representation), fetched)
         if key not in self._indices:
             references = None if fetched is None else fetched.segments
             timescale = None if fetched is None else fetched.timescale
