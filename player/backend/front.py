@@ -69,15 +69,14 @@ class Front:
     async def _exchange(self, request: Request) -> Reply:
         waiting: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting[request.id] = waiting
-        self._service.receive(request, self._now())
-        self._hand_out()
         try:
+            self._service.receive(request, self._now())
+            self._hand_out()
             return await waiting
-        except asyncio.CancelledError:
-            if self._waiting.pop(request.id, None) is not None:
+        finally:
+            if self._waiting.pop(request.id, None) is not None:  # cancelled: the client has closed the connection
                 self._service.gone(request.id, self._now())
                 self._hand_out()
-            raise
 
     def _hand_out(self) -> None:
         for reply in self._service.replies():

@@ -162,6 +162,7 @@ async def test_rubbish_on_the_wire_costs_only_its_own_connection(caplog: pytest.
             writer.close()
             async with session.get(services.backend.live_url) as answer:
                 assert answer.status == 200
+    assert caplog.records == []
 
 
 async def test_overload_refuses_through_the_front_what_the_service_refuses() -> None:
