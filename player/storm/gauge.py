@@ -1,0 +1,71 @@
+"""What the generator itself did: its lateness, CPU, memory and garbage collections. A run is only as good as these."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from player.clock import Clock
+from player.trace.histogram import Histogram
+
+_PROBE_S: Final = 0.01
+_KIB_OF_RSS: Final = 1024 if sys.platform == "darwin" else 1  # ru_maxrss is bytes there, KiB elsewhere
+
+
+@dataclass(slots=True)
+class Gauge:
+    """`probe`: how late a timer of 10 ms fires. `cpu_share`: CPU over wall time of each second. Real clock only."""
+
+    probe: Histogram = field(default_factory=Histogram)
+    cpu_share: list[float] = field(default_factory=list)
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    rss_kib_before: int = 0
+    rss_kib_after: int = 0
+    collections: list[float] = field(default_factory=list)  # seconds of each pause
+    _began: float = 0.0
+
+    @contextmanager
+    def measuring(self, clock: Clock, *, real: bool) -> Iterator[None]:
+        """From here to the end of the block."""
+        self.rss_kib_before = _rss_kib()
+        cpu, wall = time.process_time(), time.perf_counter()
+        probe = asyncio.ensure_future(self._probe(clock)) if real else None
+        gc.callbacks.append(self._collected)
+        try:
+            yield
+        finally:
+            gc.callbacks.remove(self._collected)
+            if probe is not None:
+                probe.cancel()
+            self.cpu_s, self.wall_s = time.process_time() - cpu, time.perf_counter() - wall
+            self.rss_kib_after = _rss_kib()
+
+    async def _probe(self, _clock: Clock) -> None:
+        second, cpu = time.perf_counter(), time.process_time()
+        while True:
+            due = time.perf_counter() + _PROBE_S
+            await asyncio.sleep(_PROBE_S)
+            now = time.perf_counter()
+            self.probe.add(max(0, round((now - due) * 1_000_000)))
+            if now - second >= 1:
+                used = time.process_time()
+                self.cpu_share.append((used - cpu) / (now - second))
+                second, cpu = now, used
+
+    def _collected(self, phase: str, _info: dict[str, Any]) -> None:
+        if phase == "start":
+            self._began = time.perf_counter()
+        else:
+            self.collections.append(time.perf_counter() - self._began)
+
+
+def _rss_kib() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // _KIB_OF_RSS
