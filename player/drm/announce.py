@@ -24,6 +24,7 @@ class SkipReason(StrEnum):
     SCOPE = "scope"
     DISALLOWED = "disallowed"
     EMPTY = "empty"
+    PLANNED = "planned"  # an instant is set already, and it comes before the need
     SUPPRESSED = "suppressed"
 
 

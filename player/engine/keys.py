@@ -214,8 +214,15 @@ def announce_one(
 
 
 def _judge(m: Machine, init_data: InitData) -> announce.Answer:
+    if _is_planned(m, init_data):
+        return Skip(announce.SkipReason.PLANNED)
     profile = m.spec.profile
     return announce.judge(init_data, m.drm.keys, m.manifest.layout, profile.scope, profile.status)
+
+
+def _is_planned(m: Machine, init_data: InitData) -> bool:
+    planned = [kid for coming in m.drm.planned for kid in coming.init_data.kids]
+    return bool(planned) and all(kid in planned for kid in init_data.kids)
 
 
 def run_waiting(m: Machine, now: int) -> None:
