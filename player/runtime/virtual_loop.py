@@ -16,7 +16,7 @@ import selectors
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context
-from typing import Any, Final, TypeVar, TypeVarTuple
+from typing import Any, Final, NoReturn, TypeVar, TypeVarTuple
 
 from player.clock import SECOND, VIRTUAL_EPOCH_US
 
@@ -27,6 +27,7 @@ CALLBACKS_AT_REST: Final = 1_000_000
 """So many callbacks without the clock moving mean a loop of `sleep(0)`."""
 
 _EARLY_US: Final = 1e-3  # a due time may be this much too great from arithmetic in floating point
+_NO_SOCKETS: Final = "no sockets, pipes or subprocesses in virtual time"
 _CANCELLED_MIN: Final = 100  # as asyncio: cancelled timers are swept out beyond this number and half of the heap
 
 
@@ -75,6 +76,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(self, executor: Any, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Refused: virtual hours would pass while the thread works (`getaddrinfo` and `to_thread` end here too)."""
         raise RuntimeError("no threads in virtual time")
+
+    async def create_connection(self, *args: Any, **options: Any) -> NoReturn:
+        """Refused, as the selector refuses every socket."""
+        raise RuntimeError(_NO_SOCKETS)
+
+    async def create_server(self, *args: Any, **options: Any) -> NoReturn:
+        """Refused, before a port is taken."""
+        raise RuntimeError(_NO_SOCKETS)
 
     def _run_once(self) -> None:
         self._sweep()
@@ -129,7 +138,7 @@ class _NothingReady(selectors.BaseSelector):
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         if self._keys:
-            raise RuntimeError("no sockets, pipes or subprocesses in virtual time")
+            raise RuntimeError(_NO_SOCKETS)
         fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
         key = self._keys[fd] = selectors.SelectorKey(fileobj, fd, events, data)
         return key
