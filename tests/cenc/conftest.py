@@ -1,0 +1,12 @@
+"""The studio is opened once a session."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cenc.content import Studio, open_studio
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
+    return open_studio(tmp_path_factory.mktemp("studio"))
