@@ -37,6 +37,10 @@ class Update(msgspec.Struct, frozen=True, gc=False):
     number: int  # as in `GenerateRequest`: slots are used again, numbers never
     response: bytes
 
+    def __repr__(self) -> str:
+        """A license may hold keys in the clear: only its size is shown."""
+        return f"Update(slot={self.slot}, number={self.number}, response=<{len(self.response)} bytes>)"
+
 
 class Close(msgspec.Struct, frozen=True, gc=False):
     """EME 6.6 close."""

@@ -109,6 +109,10 @@ class Fetched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sent_at: int = 0  # µs on the run clock
     done_at: int = 0
 
+    def __repr__(self) -> str:
+        """The body of a license may hold keys in the clear: only its size is shown."""
+        return f"Fetched({self.action.kind} {self.url!r}, status={self.status}, body=<{len(self.body)} bytes>)"
+
 
 class FetchFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """No answer: `code` is "unreachable", "timeout", "broken" (cut in mid-body) or "refused-url"."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from player.engine.machine import Machine
 
 STALL_FROM_US: Final = 1_001  # a stand of at most 1 ms is no stall
+START_AHEAD_US: Final = 500_000  # enough not to stall at once where the start lies just before the end of a segment
 
 
 def update(m: Machine, now: int) -> None:
@@ -57,7 +58,7 @@ def stop(m: Machine, now: int) -> None:
 
 def _start_up(m: Machine, now: int) -> None:
     s = m.stream
-    if _edge(m) <= s.anchor_us:
+    if _edge(m) - s.anchor_us < START_AHEAD_US and not _all_finished(m):
         return
     s.started_at = now
     s.set_position(s.anchor_us, now, moving=True)
