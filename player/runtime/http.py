@@ -90,7 +90,7 @@ class HttpFetcher:
                     return url, response, await _body(response, action.kind)
             if response.status not in KEEPS_METHOD and method == "POST":
                 method, body = "GET", None
-            url, before = urljoin(url, location), url
+            url, before = _joined(url, location), url
             if urlsplit(url)[:2] != urlsplit(before)[:2]:
                 headers = tuple(header for header in headers if header[0] in CROSS_ORIGIN_HEADERS)
         raise ExchangeError(REFUSED_URL, f"more than {REDIRECTS_MAX} redirects")
@@ -121,6 +121,14 @@ async def _body(response: aiohttp.ClientResponse, kind: FetchKind) -> bytes:
         check_size(kind, size)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _joined(url: str, location: str) -> str:
+    """Where a redirect leads. Raises: ExchangeError."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise ExchangeError(REFUSED_URL, "redirected to no valid URL") from None
 
 
 def _failure(error: Exception) -> tuple[str, str]:
