@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,13 @@ def test_make_without_python_says_so(tmp_path: Path) -> None:
     assert result.stderr.splitlines()[0].startswith(
         "keystorm: no 'no-such-python' here: Python 3.11 or newer is needed"
     )
+
+
+def test_every_script_in_tools_is_linted_and_type_checked() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    scripts = {f"tools/{path.name}" for path in (ROOT / "tools").iterdir() if path.is_file() and not path.suffix}
+    assert scripts <= set(settings["ruff"]["extend-include"])
+    assert scripts <= set(settings["mypy"]["files"])
 
 
 RULE = '[[rule]]\nnumber = "{}"\ntext = "t"\nsource = "s"\nfamily = "K"\n'
