@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 from player.eme.buffer_source import copied
 from player.eme.errors import EmeTypeError
@@ -74,7 +74,13 @@ class MediaKeySession:
         """Resolves at once where the session is closing or closed. Fails with InvalidStateError if never callable."""
         return self._calls.close(self._number)
 
-    def events(self, *kinds: type[E]) -> EventStream[E]:
+    @overload
+    def events(self) -> EventStream[Event]: ...
+
+    @overload
+    def events(self, *kinds: type[E]) -> EventStream[E]: ...
+
+    def events(self, *kinds: type[Event]) -> EventStream[Any]:
         """Messages and changes of key statuses, in the page's order; all, if no kind is given."""
         return self._listeners.events(*kinds)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, overload
 
 from player.cdm.make import make
 from player.cdm.spec import CdmSpec
@@ -126,7 +126,13 @@ class Player:
         if self._drive is not None:
             self._drive.stop()
 
-    def events(self, *kinds: type[E]) -> EventStream[E]:
+    @overload
+    def events(self) -> EventStream[Event]: ...
+
+    @overload
+    def events(self, *kinds: type[E]) -> EventStream[E]: ...
+
+    def events(self, *kinds: type[Event]) -> EventStream[Any]:
         """Events of these kinds from now on, of all if none is given; the stream ends with the playback."""
         return self._listeners.events(*kinds)
 
