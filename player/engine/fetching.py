@@ -10,11 +10,12 @@ from player.errors import KeystormError, NetworkError
 
 FETCH_ATTEMPTS: Final = 3  # of one MPD or segment, the first included
 _FIRST_WAIT_MS: Final = 500  # doubled after each attempt; all attempts at a refused port end within two seconds
+_LONGEST_WAIT_MS: Final = 2_000  # a live stream is tried again about as often as it has a new segment
 
 
 def wait_us(failed: int) -> int:
     """Wait after `failed` attempts in a row."""
-    return _FIRST_WAIT_MS * MILLISECOND << (failed - 1)
+    return min(_FIRST_WAIT_MS << min(failed - 1, 4), _LONGEST_WAIT_MS) * MILLISECOND
 
 
 def error_of(result: Fetched | FetchFailed) -> KeystormError:

@@ -1,4 +1,4 @@
-"""The license exchange: message, key table of the command line, HTTP with the profile's retry law, update, statuses."""
+"""The license exchange with a server: message, keys given by hand, attempts by the profile's retry law, answer."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ from player.drm import retry
 from player.drm.cause import Cause
 from player.drm.events import LicenseAnswered, LicenseFailed, LicenseRequested
 from player.drm.keys import ExtendedStatus
-from player.drm.profile import LicenseScope, MissingKeyVerdict
 from player.drm.requests import asked_for, local_license
 from player.eme import table as eme
-from player.eme import tasks
-from player.eme.cdm import Decrypt, Decrypted, GenerateRequest, Handled, Update, Wake
-from player.eme.events import KeyStatusesChanged, Message, Output, SessionClosed, Settled
-from player.eme.status import KeyStatus
-from player.engine import keys, segments
-from player.engine.actions import CdmCall, CdmDone, Fetch, Fetched, FetchFailed, FetchKind
-from player.engine.exchange import Exchange, SessionCall
+from player.eme.events import Message
+from player.engine import keys
+from player.engine.actions import CdmCall, Fetch, Fetched, FetchFailed, FetchKind
+from player.engine.exchange import Exchange
 from player.errors import EmeError, KeystormError, LicenseError, NetworkError
 from player.ids import KeyId
 from player.wire import attribution
@@ -30,106 +26,11 @@ if TYPE_CHECKING:
 
 _JSON: Final = ("content-type", "application/json")
 
-# ── answers of the CDM ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── attempts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def cdm_done(m: Machine, done: CdmDone, now: int) -> None:
-    """An answer of the CDM: at once, or when its modelled latency is over."""
-    call, result = done.call, done.result
-    if isinstance(call, Decrypt):
-        if isinstance(result, Decrypted):
-            segments.decrypted(m, call, result, now)
-    elif isinstance(result, Handled):
-        exchange = _of_slot(m, call.slot) if isinstance(call, GenerateRequest | Update) else None
-        latency = _latency_us(m, call)
-        if exchange is not None and latency:
-            exchange.held, exchange.held_until = (call, result), now + latency
-        else:
-            _settle(m, call, result, now)
-
-
-def _latency_us(m: Machine, call: SessionCall) -> int:
-    latency = m.spec.cdm_latency
-    return latency.generate_request_us if isinstance(call, GenerateRequest) else latency.update_us
-
-
-def run_deadlines(m: Machine, now: int) -> None:
-    for exchange in m.exchanges:
-        if exchange.held is not None and exchange.held_until <= now:
-            held, exchange.held, exchange.held_until = exchange.held, None, -1
-            _settle(m, *held, now)
-        elif 0 <= exchange.retry_at <= now:
-            due, exchange.retry_at = exchange.retry_at, -1
-            _attempt(m, exchange, due, now)
-    if m.eme.cdm_due is not None and m.eme.cdm_due <= now:
-        m.eme.cdm_due = None
-        m.act(CdmCall(Wake()))
-
-
-def _settle(m: Machine, call: SessionCall, handled: Handled, now: int) -> None:
-    for output in tasks.settle(m.eme, m.pool, call, handled):
-        if m.hears(type(output)):
-            m.tell(output)
-        _follow(m, output, now)
-    if isinstance(call, GenerateRequest | Update):
-        _conclude(m, call)
-
-
-def _follow(m: Machine, output: Output, now: int) -> None:
-    match output:
-        case KeyStatusesChanged():
-            keys.statuses_changed(m, output)
-        case Message():
-            _message(m, output, now)
-        case Settled(error=EmeError() as error):
-            _call_failed(m, output, error, now)
-        case SessionClosed():
-            keys.session_closed(m, output)
-        case _:
-            pass
-
-
-def _call_failed(m: Machine, output: Settled, error: EmeError, now: int) -> None:
-    """generateRequest or update was rejected: this license will not come."""
-    exchange = _of_slot(m, output.session.slot)
-    if exchange is None:
-        return
-    if isinstance(output.call, Update):
-        _answered(m, exchange, "rejected", now, now)
-        give_up(m, exchange, LicenseError("license-rejected", f"the CDM refused the license: {error}"))
-    elif isinstance(output.call, GenerateRequest):
-        give_up(m, exchange, LicenseError("request-generate", f"the CDM refused the init data: {error}"))
-
-
-def _conclude(m: Machine, call: GenerateRequest | Update) -> None:
-    """The exchange is over once statuses are final: after the license, or where init data alone brought the keys."""
-    exchange = _of_slot(m, call.slot)
-    row = eme.find(m.eme, call.slot)
-    if exchange is None or row is None:
-        return
-    if isinstance(call, GenerateRequest) and (exchange.message or not row.statuses):
-        return
-    if any(status is KeyStatus.STATUS_PENDING for _, status in row.statuses):
-        return
-    _absent(m, exchange.slot)
-    m.exchanges = tuple(other for other in m.exchanges if other is not exchange)
-
-
-def _absent(m: Machine, slot: int) -> None:
-    """Keys in the extent of the license that it did not bring."""
-    scope = m.spec.profile.scope
-    widened = scope.license_scope is not LicenseScope.INIT_DATA
-    if widened or scope.missing_key_verdict is MissingKeyVerdict.DISALLOWED:
-        keys.set_keys(m, table.settle(m.drm.keys, slot, ExtendedStatus.DISALLOWED, "absent-from-license"))
-    else:
-        keys.set_keys(m, table.settle(m.drm.keys, slot, ExtendedStatus.UNKNOWN, "absent-from-license"))
-
-
-# ── attempts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _message(m: Machine, output: Message, now: int) -> None:
-    exchange = _of_slot(m, output.session.slot)
+def message(m: Machine, output: Message) -> None:
+    exchange = of_slot(m, output.session.slot)
     network = m.spec.profile.network
     if output.message_type not in network.message_types or not output.message:
         return
@@ -137,10 +38,10 @@ def _message(m: Machine, output: Message, now: int) -> None:
         return
     exchange.message = output.message
     exchange.attempt = 0
-    _attempt(m, exchange, exchange.intended, now)
+    attempt(m, exchange, exchange.intended)
 
 
-def _attempt(m: Machine, exchange: Exchange, intended: int, now: int) -> None:
+def attempt(m: Machine, exchange: Exchange, intended: int) -> None:
     """One attempt: from the command line's key table if it has every key asked for, else over HTTP."""
     exchange.attempt += 1
     kids = _asked(m, exchange)
@@ -225,7 +126,7 @@ def _tell_requested(m: Machine, exchange: Exchange, kids: tuple[KeyId, ...], int
         )
 
 
-# ── answers of the server ────────────────────────────────────────────────────────────────────────────────────────────
+# ── answers of the server ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def fetched(m: Machine, result: Fetched, now: int) -> None:
@@ -234,10 +135,10 @@ def fetched(m: Machine, result: Fetched, now: int) -> None:
         return
     network = m.spec.profile.network
     if retry.accepted(result.status, network.success_statuses):
-        _answered(m, exchange, "ok", result.sent_at, result.done_at)
+        answered(m, exchange, "ok", result.sent_at, result.done_at)
         _update(m, exchange, result.body)
         return
-    _answered(m, exchange, f"http-{result.status}", result.sent_at, result.done_at)
+    answered(m, exchange, f"http-{result.status}", result.sent_at, result.done_at)
     error = NetworkError("license-load", result.url, f"HTTP {result.status} to a license request", status=result.status)
     told = retry.retry_after_us(result.headers, m.wall_us(now))
     final = retry.accepted(result.status, network.final_statuses)
@@ -249,7 +150,7 @@ def fetch_failed(m: Machine, result: FetchFailed, now: int) -> None:
     if exchange is None:
         return
     timed_out = result.code == "timeout"
-    _answered(m, exchange, "timeout" if timed_out else "network", result.sent_at, result.done_at)
+    answered(m, exchange, "timeout" if timed_out else "network", result.sent_at, result.done_at)
     code = "license-timeout" if timed_out else "license-load"
     error = NetworkError(code, result.action.url, f"{result.reason} (license request)")
     _try_again(m, exchange, error, retry.cause_of_retry(None, result.code), None, result.code == "refused-url", now)
@@ -287,7 +188,7 @@ def give_up(m: Machine, exchange: Exchange, error: KeystormError) -> None:
         keys.close_session(m, exchange.slot)
 
 
-def _answered(m: Machine, exchange: Exchange, outcome: str, sent_us: int, done_us: int) -> None:
+def answered(m: Machine, exchange: Exchange, outcome: str, sent_us: int, done_us: int) -> None:
     if m.hears(LicenseAnswered):
         m.tell(
             LicenseAnswered(
@@ -309,5 +210,5 @@ def _waiting_for(m: Machine, action: Fetch) -> Exchange | None:
     return None
 
 
-def _of_slot(m: Machine, slot: int) -> Exchange | None:
+def of_slot(m: Machine, slot: int) -> Exchange | None:
     return next((exchange for exchange in m.exchanges if exchange.slot == slot), None)

@@ -3,8 +3,9 @@
     receive(result, now) ── a driver's answer to an action ──► actions(now), next_event()
     handle_deadline(now) ── at deadline() ──────────────────►
 
-What it does is told by its sibling modules, each a stretch of the way from MPD to samples: `presentation` (MPD, refresh,
-clock), `segments` (fetching and decrypting), `keys` and `licensing` (asking), `playback` (position, stalls).
+What it does is told by its sibling modules, each a stretch of the way from MPD to samples: `presentation` (MPD,
+refresh, clock); `tracks`, `segments`, `decrypting` (media); `announcing`, `keys`, `licensing`, `settling` (asking for
+keys); `playback` (position, stalls).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from player.drm.keys import ExtendedStatus
 from player.drm.state import State as DrmState
 from player.eme.element import Element
 from player.eme.table import State as EmeState
-from player.engine import keys, licensing, playback, presentation, segments
+from player.engine import announcing, keys, licensing, playback, presentation, segments, settling
 from player.engine.actions import (
     Action,
     Cancel,
@@ -120,7 +121,7 @@ class Machine:
             return
         match result:
             case CdmDone():
-                licensing.cdm_done(self, result, now)
+                settling.cdm_done(self, result, now)
             case Fetched():
                 _FETCHED[result.action.kind](self, result, now)
             case FetchFailed():
@@ -163,8 +164,8 @@ class Machine:
             return
         if 0 <= self.refresh_at <= now:
             presentation.refresh(self)
-        keys.run_plans(self, now)
-        licensing.run_deadlines(self, now)
+        announcing.run_plans(self, now)
+        settling.run_deadlines(self, now)
         self._turn(now)
 
     # ── views ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -132,10 +132,10 @@ def _watch_key(m: Machine, edge: int, now: int) -> None:
     kid = _missing_key(m, edge)
     if s.stall_kid is not None and kid != s.stall_kid:
         if now - s.stalled_at >= STALL_FROM_US and m.hears(Blocked):
-            m.tell(Blocked(position_us=edge, kid=s.stall_kid, for_us=now - s.stalled_at))
+            m.tell(Blocked(position_us=s.stall_us, kid=s.stall_kid, for_us=now - s.stalled_at))
         s.stall_kid, s.stalled_at = None, -1
     if kid is not None and s.stall_kid is None:
-        s.stall_kid, s.stalled_at = kid, now
+        s.stall_kid, s.stalled_at, s.stall_us = kid, now, edge
 
 
 # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from player.clock import SECOND
-from player.drm.init_data import Origin
-from player.engine import keys, segments
+from player.engine import announcing, tracks
 from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind
 from player.engine.events import ClockSynced, ManifestFailed, ManifestLoaded
 from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, wait_us
@@ -72,7 +71,7 @@ def fetched(m: Machine, result: Fetched, now: int) -> None:
     m.request = None
     if result.status == 304 and m.manifest_version:
         m.manifest_attempts = 0
-        keys.plan_coming(m, now)
+        announcing.plan_coming(m, now)
         _schedule_refresh(m, result.action.intended)
     elif isinstance(result.parsed, Manifest):
         _loaded(m, result, result.parsed, now)
@@ -96,8 +95,8 @@ def _loaded(m: Machine, result: Fetched, manifest: Manifest, now: int) -> None:
         m.tell(_told(m, presentation))
     _schedule_refresh(m, result.action.intended)
     if m.manifest_version > 1:
-        segments.renewed(m)
-        keys.plan_coming(m, now)
+        tracks.renewed(m)
+        announcing.plan_coming(m, now)
     elif m.spec.as_fast_as_possible and presentation.dynamic:
         m.fail(KeystormError("usage", "a live presentation cannot be played as fast as possible"), now)
     elif not _sync_clock(m, presentation, now):
@@ -205,7 +204,7 @@ def _open(m: Machine, now: int) -> None:
         m.fail(ManifestError("no-periods", "/MPD", "no Period can be played"), now)
         return
     if m.manifest.protections:
-        keys.open_key_system(m)
+        announcing.open_key_system(m)
     position = _start_position(m, now)
     period = next((p for p in reversed(periods) if p.start_us <= position), periods[0])
     position = max(position, period.start_us)
@@ -217,8 +216,8 @@ def _open(m: Machine, now: int) -> None:
         return
     m.stream.tracks = tuple(Track(number, position, Estimate()) for number in range(len(chosen)))
     for track, (_, group) in zip(m.stream.tracks, chosen, strict=True):
-        segments.open_period(m, track, period, group, Origin.MPD, now)
-    keys.plan_coming(m, now)
+        tracks.open_period(m, track, period, group, now)
+    announcing.plan_coming(m, now)
 
 
 def _first(period: Period, kind: str) -> AdaptationSet | None:
@@ -232,7 +231,7 @@ def _start_position(m: Machine, now: int) -> int:
         return presentation.periods[0].start_us
     live = m.wall_us(now) - presentation.availability_start_wall_us
     if m.spec.live_delay_us is not None:
-        behind = m.spec.live_delay_us + segments.duration_us(m.manifest, presentation.periods[-1])
+        behind = m.spec.live_delay_us + tracks.segment_duration_us(m.manifest, presentation.periods[-1])
     elif presentation.suggested_delay_us is not None:
         behind = presentation.suggested_delay_us
     else:

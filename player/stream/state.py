@@ -23,6 +23,7 @@ class State(Generic[R]):
         "origin_us",
         "stall_kid",
         "stall_told",
+        "stall_us",
         "stalled_at",
         "started_at",
         "tracks",
@@ -38,6 +39,7 @@ class State(Generic[R]):
         self.started_at = -1
         self.stalled_at = -1
         self.stall_told = False
+        self.stall_us = 0  # where it stands
         self.stall_kid: KeyId | None = None  # the key waited for, where the stall is for want of one
         self.lost_us = 0  # media that could not be fetched
 

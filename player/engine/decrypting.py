@@ -1,0 +1,79 @@
+"""From a fetched fragment to clear samples: wait for the key, decrypt, deliver, strictly in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from player.drm.keys import Verdict
+from player.eme.cdm import Decrypt, Decrypted
+from player.engine import keys, tracks
+from player.engine.actions import CdmCall, Deliver
+from player.engine.spec import Media
+from player.engine.track import Track
+from player.errors import KeystormError, MediaError
+from player.stream.buffer import Pending
+
+if TYPE_CHECKING:
+    from player.engine.machine import Machine
+
+
+def advance(m: Machine, track: Track, now: int) -> None:
+    """Make the head of the queue clear as far as its keys allow, one fragment at a time, strictly in order."""
+    while track.pending and not track.decrypting and not m.finished:
+        head = track.pending[0]
+        kid = head.kid()
+        if kid is None:
+            _release(m, track, _clear_run(head))
+            continue
+        verdict = keys.verdict_of(m, track, kid, now)
+        if verdict is Verdict.BLOCK:
+            tracks.fall_back(m, track, kid, now)
+            return
+        if verdict is Verdict.UNDECIDED or track.refused == kid:
+            return
+        if m.spec.media is Media.SIGNALS:
+            _release(m, track, _run_of(head))
+            continue
+        track.decrypting = True
+        m.act(CdmCall(Decrypt(track=track.number, buffer=head.buffer, samples=head.fragment.samples, start=head.start)))
+
+
+def decrypted(m: Machine, call: Decrypt, result: Decrypted, now: int) -> None:
+    track = m.stream.tracks[call.track]
+    track.decrypting = False
+    if result.clear > call.start:
+        _release(m, track, result.clear - call.start)
+    if result.error is not None:
+        m.fail(_undecipherable(track, result.error), now)
+    elif result.stopped_by is not None:
+        track.refused = result.stopped_by
+
+
+def _release(m: Machine, track: Track, count: int) -> None:
+    """`count` samples from the head on are clear: hand them to the sink."""
+    head = track.pending[0]
+    start = head.start
+    track.clear(count)
+    if m.spec.media is Media.FULL:
+        m.act(Deliver(head.period, track.number, head.buffer, head.fragment.samples, start, start + count))
+
+
+def _clear_run(head: Pending) -> int:
+    """How many samples from here on are not protected."""
+    samples = head.fragment.samples
+    stop = next((i for i in range(head.start, len(samples)) if samples[i].protection is not None), len(samples))
+    return stop - head.start
+
+
+def _run_of(head: Pending) -> int:
+    """How many samples from here on have the key of the first."""
+    samples, kid = head.fragment.samples, head.kid()
+    for i in range(head.start, len(samples)):
+        protection = samples[i].protection
+        if protection is not None and protection.kid != kid:
+            return i - head.start
+    return len(samples) - head.start
+
+
+def _undecipherable(track: Track, reason: str) -> KeystormError:
+    return MediaError("bad-protection", f"track {track.number}", 0, reason)

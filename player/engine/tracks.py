@@ -1,0 +1,135 @@
+"""What each track plays: its Period, its Representation, and what takes their place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from player.drm.init_data import Origin
+from player.engine import announcing, keys
+from player.engine.actions import Cancel
+from player.engine.manifest import Manifest
+from player.engine.track import Track
+from player.ids import KeyId
+from player.mpd.model import AdaptationSet, Period, Representation
+from player.stream import choice
+from player.stream.events import RepresentationChosen, TrackOpened
+
+if TYPE_CHECKING:
+    from player.engine.machine import Machine
+
+
+def open_period(m: Machine, track: Track, period: Period, group: AdaptationSet, now: int) -> None:
+    """The track goes on in this Period."""
+    track.period, track.adaptation_set, track.last, track.inits = period, group, None, ()
+    if m.hears(TrackOpened):
+        m.tell(_told(track))
+    represent(m, track, wished(m, track, None), now)
+
+
+def _told(track: Track) -> TrackOpened:
+    return TrackOpened(
+        period=track.period_number,
+        track=track.number,
+        kind=track.kind,
+        adaptation_set=track.adaptation_set.id,
+        codecs=track.adaptation_set.representations[0].codecs,
+    )
+
+
+def wished(m: Machine, track: Track, current: Representation | None) -> Representation:
+    """What the spec or the throughput asks for, of those whose keys are not blocked."""
+    rules = m.spec.profile.stream
+    ladder = _ladder(track)
+    playable = [representation for group, representation in ladder if keys.playable(m, group, representation)]
+    rate = choice.throughput(track.estimate, track.kind, rules)
+    among = playable or [representation for _, representation in ladder]
+    return choice.pick(among, m.spec.representation, rate, current, rules)
+
+
+def represent(m: Machine, track: Track, representation: Representation, now: int) -> None:
+    """Play this Representation from the next segment on, and announce its keys."""
+    track.adaptation_set = next(group for group, rung in _ladder(track) if rung is representation)
+    track.representation = representation
+    track.index = m.manifest.index(track.period, representation, None)
+    track.switched_at = now
+    if m.hears(RepresentationChosen):
+        m.tell(
+            RepresentationChosen(
+                track=track.number, representation=representation.id, bandwidth=representation.bandwidth
+            )
+        )
+    announcing.announce_protections(m, track, Origin.MPD, now)
+
+
+def _ladder(track: Track) -> list[tuple[AdaptationSet, Representation]]:
+    """Every Representation that can take another's place: keys of their own put qualities into sets of their own."""
+    like = track.adaptation_set
+    return [
+        (group, representation)
+        for group in track.period.adaptation_sets
+        if (group.kind, group.lang, group.roles) == (like.kind, like.lang, like.roles)
+        for representation in group.representations
+        if _codec(representation) == _codec(like.representations[0])
+    ]
+
+
+def _codec(representation: Representation) -> str:
+    return representation.codecs.partition(".")[0]
+
+
+def fall_back(m: Machine, track: Track, kid: KeyId, now: int) -> None:
+    """The key will not come: go on in a Representation with another key, or end."""
+    current = track.representation
+    others = [r for group, r in _ladder(track) if r is not current and keys.playable(m, group, r)]
+    if not others:
+        keys.nothing_left(m, kid, now)
+        return
+    if track.request is not None:
+        m.act(Cancel(track.request))
+    track.drop_unready()
+    represent(m, track, max(others, key=lambda r: r.bandwidth), now)
+
+
+def renewed(m: Machine) -> None:
+    """A new version of the MPD: every track goes on with what it says of its Period and Representation."""
+    for track in m.stream.tracks:
+        period = m.manifest.period(track.period.id)
+        group = None if period is None else _same(period, track.adaptation_set)
+        if period is None or group is None:
+            continue  # the Period has left the MPD; what was fetched of it still plays
+        again = next((r for r in group.representations if r.id == track.representation.id), None)
+        if again is not None:
+            track.period, track.adaptation_set, track.representation = period, group, again
+            track.index = m.manifest.index(period, again, None)
+            track.ended = False
+
+
+def next_period(m: Machine, track: Track, now: int) -> bool:
+    """Go on in the next Period that has a set of this kind; False: there is none."""
+    periods = m.manifest.presentation.periods
+    position = next((i for i, period in enumerate(periods) if period.id == track.period.id), len(periods))
+    for period in periods[position + 1 :]:
+        group = _same(period, track.adaptation_set)
+        if group is not None:
+            track.period_number += 1
+            open_period(m, track, period, group, now)
+            return True
+    return False
+
+
+def _same(period: Period, group: AdaptationSet) -> AdaptationSet | None:
+    """The AdaptationSet that continues this one: same id, else same kind and language, else same kind."""
+    of_kind = [other for other in period.adaptation_sets if other.kind == group.kind and other.representations]
+    by_id = [other for other in of_kind if other.id == group.id]
+    by_language = [other for other in of_kind if other.lang == group.lang]
+    return next(iter(by_id or by_language or of_kind), None)
+
+
+def segment_duration_us(manifest: Manifest, period: Period) -> int:
+    """Duration of the segments of a Period, by its first one that can be computed."""
+    for group in period.adaptation_sets:
+        for representation in group.representations[:1]:
+            segment = manifest.index(period, representation, None).locate(period.start_us)
+            if segment is not None:
+                return segment.end_us - segment.start_us
+    return 0
