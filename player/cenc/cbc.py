@@ -8,6 +8,7 @@ in one call. A long chain is worth a CBC context of its own. Encryption knows no
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import Final
 
 from player.cenc.keys import KeyContexts
@@ -15,7 +16,7 @@ from player.cenc.pattern import Span, gather, scatter, spans_of
 from player.crypto.aes import BLOCK
 from player.isobmff.sample import Protection, Sample, Scheme
 
-_LONG_CHAIN: Final = 64 * BLOCK  # bytes from which a context of its own beats the XOR of big integers (measured)
+_LONG_CHAIN: Final = 96 * BLOCK  # bytes from which a context of its own beats the XOR of big integers (measured)
 
 Chain = tuple[bytes, Sequence[Span]]
 """The IV and the protected ranges of one chain."""
@@ -24,20 +25,19 @@ Chain = tuple[bytes, Sequence[Span]]
 def decrypt_cbc(key: KeyContexts, protection: Protection, view: memoryview, samples: Sequence[Sample]) -> None:
     """The encrypted blocks in place."""
     crypt, skip = _pattern(protection)
-    short: list[tuple[Sequence[Span], bytearray]] = []
-    previous: list[bytes | bytearray] = []
+    short: list[Chain] = []
+    cipher: list[bytes | bytearray] = []
     for iv, spans in _chains(protection, samples):
         blocks = gather(view, spans, crypt, skip)
         if len(blocks) >= _LONG_CHAIN:
             scatter(view, spans, crypt, skip, memoryview(key.cbc_decryptor(iv).update(blocks)))
         elif blocks:
-            short.append((spans, blocks))
-            previous += (iv, blocks[:-BLOCK])
-    plain = memoryview(_xor(key.ecb.update(b"".join(blocks for _, blocks in short)), b"".join(previous)))
-    position = 0
-    for spans, blocks in short:
-        scatter(view, spans, crypt, skip, plain[position : position + len(blocks)])
-        position += len(blocks)
+            short.append((iv, spans))
+            cipher.append(blocks)
+    ends = list(accumulate(map(len, cipher), initial=0))
+    plain = memoryview(_decrypt_joined(key, b"".join(cipher), [iv for iv, _ in short], ends))
+    for (_, spans), (start, end) in zip(short, pairwise(ends), strict=True):
+        scatter(view, spans, crypt, skip, plain[start:end])
 
 
 def encrypt_cbc(key: KeyContexts, protection: Protection, view: memoryview, samples: Sequence[Sample]) -> None:
@@ -65,6 +65,13 @@ def _chains(protection: Protection, samples: Sequence[Sample]) -> Iterator[Chain
             yield iv, spans
 
 
-def _xor(left: bytes, right: bytes) -> bytes:
-    """Of equal length, as two big integers: one operation instead of one a byte."""
-    return (int.from_bytes(left, "big") ^ int.from_bytes(right, "big")).to_bytes(len(left), "big")
+def _decrypt_joined(key: KeyContexts, cipher: bytes, ivs: Sequence[bytes], starts: Sequence[int]) -> bytes:
+    """Chains one behind the other: the block before is the one to the left, or the IV where a chain starts.
+
+    The XOR is one of two big integers instead of one a byte.
+    """
+    previous = bytearray(BLOCK) + cipher[:-BLOCK] if cipher else bytearray()
+    for iv, start in zip(ivs, starts, strict=False):
+        previous[start : start + BLOCK] = iv
+    plain = int.from_bytes(key.ecb.update(cipher), "big") ^ int.from_bytes(previous, "big")
+    return plain.to_bytes(len(cipher), "big")

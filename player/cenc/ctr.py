@@ -30,7 +30,10 @@ def crypt_cenc(key: KeyContexts, protection: Protection, view: memoryview, sampl
             _crypt_past_wrap(context, counter, [view[start : start + n] for start, n in spans_of(sample)])
             continue
         reset(counter)
-        for clear, protected in ranges or ((0, size),):
+        if not ranges:
+            part = view[position : position + size]
+            update(part, part)
+        for clear, protected in ranges:
             position += clear
             part = view[position : position + protected]
             update(part, part)
@@ -42,7 +45,7 @@ def crypt_cens(key: KeyContexts, protection: Protection, view: memoryview, sampl
     crypt, skip = protection.crypt, protection.skip
     for sample in samples:
         spans = spans_of(sample)
-        blocks = memoryview(gather(view, spans, crypt, skip))
+        blocks = memoryview(bytearray(gather(view, spans, crypt, skip)))
         _crypt_past_wrap(key.ctr, _counter_block(sample, protection), (blocks,))
         scatter(view, spans, crypt, skip, blocks)
 

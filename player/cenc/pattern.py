@@ -17,7 +17,7 @@ Span = tuple[int, int]
 """A protected range: where it starts in the fragment's data, and its size."""
 
 _WORD: Final = 8  # bytes of the widest item a memoryview can stride over; a block is two of them
-_STRIDED_FROM: Final = 5  # periods per crypt block from which strided copies beat one slice a period (measured)
+_FEW: Final = 2  # up to so many periods more than blocks in a run, one slice a period beats strided copies (measured)
 
 
 def spans_of(sample: Sample) -> Sequence[Span]:
@@ -33,15 +33,20 @@ def spans_of(sample: Sample) -> Sequence[Span]:
     return spans
 
 
-def gather(view: memoryview, spans: Sequence[Span], crypt: int, skip: int) -> bytearray:
+def gather(view: memoryview, spans: Sequence[Span], crypt: int, skip: int) -> bytes | bytearray:
     """A copy of the encrypted blocks of the ranges, one after the other."""
     if len(spans) == 1:
-        return _gather(view, *spans[0], crypt, skip)
-    return bytearray().join(_gather(view, start, size, crypt, skip) for start, size in spans)
+        ((start, size),) = spans
+        return _gather(view, start, size, crypt, skip)
+    return b"".join([_gather(view, start, size, crypt, skip) for start, size in spans])
 
 
 def scatter(view: memoryview, spans: Sequence[Span], crypt: int, skip: int, blocks: memoryview) -> None:
     """Put back what `gather` took with the same arguments."""
+    if len(spans) == 1:
+        ((start, size),) = spans
+        _scatter(view, start, size, crypt, skip, blocks)
+        return
     position = 0
     for start, size in spans:
         end = position + _encrypted_bytes(size, crypt, skip)
@@ -49,14 +54,14 @@ def scatter(view: memoryview, spans: Sequence[Span], crypt: int, skip: int, bloc
         position = end
 
 
-def _gather(view: memoryview, start: int, size: int, crypt: int, skip: int) -> bytearray:
+def _gather(view: memoryview, start: int, size: int, crypt: int, skip: int) -> bytes | bytearray:
     if not skip:
-        return bytearray(view[start : start + size - size % BLOCK])
+        return view[start : start + size - size % BLOCK].tobytes()
     run, period = crypt * BLOCK, (crypt + skip) * BLOCK
     periods, tail = _split(size, run, period)
     head, end = periods * run, start + periods * period
     blocks = bytearray(head + tail)
-    if periods < _STRIDED_FROM * crypt:
+    if periods <= crypt + _FEW:
         for i in range(periods):
             blocks[i * run : (i + 1) * run] = view[start + i * period : start + i * period + run]
     else:
@@ -72,7 +77,7 @@ def _scatter(view: memoryview, start: int, size: int, crypt: int, skip: int, blo
     run, period = crypt * BLOCK, (crypt + skip) * BLOCK
     periods, tail = _split(size, run, period)
     head, end = periods * run, start + periods * period
-    if periods < _STRIDED_FROM * crypt:
+    if periods <= crypt + _FEW:
         for i in range(periods):
             view[start + i * period : start + i * period + run] = blocks[i * run : (i + 1) * run]
     else:
