@@ -28,7 +28,8 @@ def spans_of(sample: Sample) -> Sequence[Span]:
     position = sample.offset
     for clear, protected in sample.ranges:
         position += clear
-        spans.append((position, protected))
+        if protected:
+            spans.append((position, protected))
         position += protected
     return spans
 
