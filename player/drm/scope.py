@@ -54,13 +54,13 @@ def _adaptation(init_data: InitData, layout: Layout) -> list[KeyId]:
 
 def _period(init_data: InitData, layout: Layout) -> list[KeyId]:
     """The Period's keys, and those of every other Period that shares one with what is covered, in manifest order."""
-    kids = dict.fromkeys(init_data.kids)
+    home = init_data.unit.period if init_data.unit is not None else None
+    kids = dict.fromkeys([*init_data.kids, *(row.kid for row in layout if row.period == home)])
     by_period: dict[str, list[KeyId]] = {}
     for row in layout:
         by_period.setdefault(row.period, []).append(row.kid)
-    home = init_data.unit.period if init_data.unit is not None else None
-    for period, listed in by_period.items():
-        if period == home or any(kid in kids for kid in listed):
+    for listed in by_period.values():
+        if any(kid in kids for kid in listed):
             kids.update(dict.fromkeys(listed))
     return list(kids)
 

@@ -66,7 +66,7 @@ Watch = Callable[..., Watched]
 
 @pytest.fixture
 def watch() -> Watch:
-    """`watch(backend, **player)`: plays live for `duration_us` (30 s unless given), or on demand as fast as possible."""
+    """`watch(backend, **player)`: plays live for `duration_us` (30 s), or on demand as fast as possible."""
 
     def play(
         backend: BackendSpec,

@@ -52,7 +52,7 @@ class Meddled:
         self._service.handle_deadline(now)
 
 
-def meddling(part: str, status: int, *, from_s: float = 0, to_s: float = 1e9, body: bytes = b""):  # noqa: ANN201
+def meddling(part: str, status: int, *, from_s: float = 0, to_s: float = 1e9, body: bytes = b""):
     """Answer requests whose path holds `part` with this status, between two instants."""
 
     def meddle(request: Request, now: int) -> Reply | None:
