@@ -1,7 +1,8 @@
 """MediaKeys (EME 5): one CDM with its sessions, run beside a page.
 
-A call that passes its checks goes to the CDM in the next turn of the loop; what the CDM answers is put into the page's
-queue in the contract's order. What one task settles is one entry, every event to dispatch is an entry of its own.
+A call that passes its checks reaches the CDM through the page's queue, so that whoever called has had time to await;
+what the CDM answers is put into the queue in the contract's order. What one task settles is one entry, every event to
+dispatch is an entry of its own.
 """
 
 from __future__ import annotations
@@ -95,13 +96,12 @@ class MediaKeys:
         """The promise of a call: failed or resolved at once, or under way."""
         if isinstance(token, EmeError):
             return failed(token)
-        loop = asyncio.get_running_loop()
-        promise: asyncio.Future[None] = loop.create_future()
+        promise: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if token is None:
             promise.set_result(None)
         else:
             self._promises[id(token)] = promise
-            loop.call_soon(self._ask, token)
+            self._queue.put(lambda: self._ask(token))
         return promise
 
     # ── what the CDM answers ─────────────────────────────────────────────────────────────────────────────────────────
