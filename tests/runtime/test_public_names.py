@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -32,8 +31,7 @@ def test_the_player_is_found_when_it_is_asked_for() -> None:
 
 @pytest.mark.parametrize("name", ["Player", "PlayResult", "Page", "serve", "KeyId"])
 def test_every_public_name_is_there(name: str) -> None:
-    found: Any = getattr(player, name)
-    assert found.__name__ == name
+    assert getattr(getattr(player, name), "__name__", None) == name
     assert name in dir(player)
 
 
