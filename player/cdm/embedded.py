@@ -40,13 +40,15 @@ def read_box(box: Pssh) -> Blob:
     return found
 
 
-def opened(cdm: EmulatedCdm, data: bytes, now: int) -> Opened | None:
+def opened(cdm: EmulatedCdm, data: bytes, now: int, only: int | None = None) -> Opened | None:
     """The blob's keys, by the newest root key that opens it; None where there is no usable root key by its id.
 
-    Raises: LicenseError where roots are there and none opens it.
+    `only`: the slot of the one session whose roots count. Raises: LicenseError where roots are there and none opens it.
     """
     refused: LicenseError | None = None
     for parent, root in _candidates(cdm, cdm.pool.remember(blob.read, data).root_kid, now):
+        if only is not None and parent != only:
+            continue
         try:
             return Opened(parent, *_unwrapped(cdm, data, root))
         except LicenseError as error:
@@ -103,14 +105,14 @@ def _adopted(cdm: EmulatedCdm, session: KeySession, now: int) -> KeySession | No
     The license that brought the root was good, so a blob that does not open costs its own keys only.
     """
     try:
-        found = opened(cdm, session.blob, now)
+        found = opened(cdm, session.blob, now, session.slot if session.licensed else None)
     except LicenseError:
         broken = entries_as(cdm.pool.remember(blob.read, session.blob), KeyStatus.INTERNAL_ERROR)
         return replace(session, blob=b"", keyless=broken)
     if found is None:
         return None
     keys = added(session.keys, found.keys)
-    if found.parent == session.slot:  # its own root: the license's policy holds for the whole session
+    if session.licensed:  # its own root: the license's policy holds for the whole session
         return replace(session, blob=b"", keyless=(), keys=keys)
     return replace(session, blob=b"", keyless=(), keys=keys, parent=found.parent, end_ms=found.end_ms)
 

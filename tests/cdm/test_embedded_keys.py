@@ -110,6 +110,8 @@ def test_a_session_that_asked_for_the_root_waits_for_its_own_license() -> None:
     client.request(leaf_box(1)), client.request(leaf_box(2))
     client.update(0, license_(root=ROOT))
     assert client.row(1).statuses == ()
+    client.update(1, license_(7))
+    assert client.row(1).statuses == usable(7)
     client.update(1, license_(root=ROOT))
     assert [client.row(slot).parent for slot in (0, 1)] == [None, None]
     assert client.decrypt(1, 2).clear == 2
