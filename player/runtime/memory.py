@@ -79,7 +79,8 @@ class MemoryNetwork:
         """Run `step(time)` at `time`, in the order (time, client, sequence of these calls)."""
         self._sequence += 1
         heapq.heappush(self._heap, (time, client, self._sequence, step))
-        self._arm()
+        if self._timer is None or time < self._timer_due:
+            self._arm()
 
     def time_out(self, request_id: int, now: int) -> None:
         exchange = self._open.get(request_id)  # by number: a timer must not keep the body of an answer alive
