@@ -90,6 +90,7 @@ class Player:
         self._drive: Drive | None = None
         self._media_keys: PlayerKeys | None = None
         self._over = asyncio.Event()
+        self._left = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,6 +98,7 @@ class Player:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._left = True
         if self._drive is not None:
             self.stop()
             await self._over.wait()
@@ -107,8 +109,8 @@ class Player:
 
         Raises: UsageError for a second call, or where a trace or sink file cannot be written.
         """
-        if self._drive is not None:
-            raise UsageError("a player plays once")
+        if self._drive is not None or self._left:
+            raise UsageError("a player plays once, and not after it was left")
         duration_us = None if duration_s is None else us(duration_s)
         spec = replace(self._spec, duration_us=duration_us, as_fast_as_possible=as_fast_as_possible)
         fold = ResultFold(spec.mpd_url)

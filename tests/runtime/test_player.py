@@ -262,6 +262,16 @@ def test_a_player_plays_once() -> None:
     _virtual(VOD, main)
 
 
+def test_a_player_that_was_left_does_not_start_any_more() -> None:
+    async def main(network: MemoryNetwork, backend: Backend) -> None:
+        async with _player(network, backend.vod_url) as p:
+            playing = asyncio.create_task(p.play())
+        with pytest.raises(UsageError, match="after it was left"):
+            await playing
+
+    _virtual(VOD, main)
+
+
 @pytest.mark.rule("decisions:D78")
 @pytest.mark.parametrize("after_s", [0.0, 0.001, 0.02, 0.05, 0.08, 0.11, 0.2, 1.0, 9.0, 17.0])
 def test_a_client_cancelled_in_any_state_leaves_nothing_behind(after_s: float) -> None:
