@@ -74,15 +74,12 @@ class Outcome:
     log: tuple[LicenseLogEntry, ...]
 
 
-def missing() -> str:
-    """What these tests need and do not find, in words; "" if nothing."""
-    if CHROMIUM is None:
-        return "no chromium here (on Debian: apt-get install chromium)"
-    absent = [run.package for run in RUNS if not (TESTS / "node_modules" / run.package).is_dir()]
-    return f"no {absent[0]} in tests/node_modules (npm install --prefix tests --no-package-lock)" if absent else ""
+ABSENT: Final = ", ".join(sorted({run.package for run in RUNS if not (TESTS / "node_modules" / run.package).is_dir()}))
 
-
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing())]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(bool(ABSENT), reason=f"no {ABSENT} in tests/node_modules (make test installs it, with npm)"),
+]
 
 
 @pytest.fixture(scope="module")
