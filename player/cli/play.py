@@ -16,12 +16,14 @@ from player.cli.outputs import check_folder, check_writable
 from player.cli.told import told
 from player.drm.profile import LicenseScope
 from player.errors import UsageError
+from player.mpd.document import UNREADABLE
 from player.runtime.player import Player
 from player.runtime.profiles import profile_names
 from player.runtime.result import PlayResult
 from player.runtime.sinks import sink_named
 
 SINKS = ("raw", "hash", "null")
+NOT_PLAYED = UNREADABLE | {"usage"}  # what came is no MPD, or cannot be played in the way asked for
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -52,8 +54,8 @@ def run(options: Namespace) -> int:
     print(json.dumps(result.as_json(), ensure_ascii=False) if options.json else told(result))
     if result.error is None:
         return DONE
-    wrong_usage = result.error.code == "usage"
-    return complain(result.error.code, result.error.message, WRONG_USAGE if wrong_usage else FAILED)
+    not_played = result.error.code in NOT_PLAYED
+    return complain(result.error.code, result.error.message, WRONG_USAGE if not_played else FAILED)
 
 
 def _check(options: Namespace) -> None:

@@ -24,6 +24,9 @@ MAX_ELEMENTS: Final = 500_000
 MAX_ATTRIBUTE_CHARS: Final = 64 << 10
 MAX_NOTES: Final = 100  # a broken document must not fill the log
 
+UNREADABLE: Final = frozenset({"not-mpd", "not-xml", "doctype", "too-large", "nothing-to-play"})
+"""Codes of a document that as a whole is no MPD to be played."""
+
 SIGNATURES: Final = (
     (b"<!doctype html", "an HTML page"),
     (b"<html", "an HTML page"),
@@ -142,7 +145,7 @@ class Node:
 def read(data: bytes, url: str) -> Node:
     """The root of an MPD.
 
-    Raises: ManifestError (not-mpd, not-xml, doctype, limit)
+    Raises: ManifestError (`UNREADABLE`)
     """
     _check_bytes(data, url)
     builder = _Builder(url)
@@ -185,10 +188,10 @@ class _Builder(ET.TreeBuilder):
 
 def _check_bytes(data: bytes, url: str) -> None:
     if len(data) > MAX_BYTES:
-        raise _fault("limit", f"{url} has {len(data)} bytes, more than {MAX_BYTES}")
+        raise _fault("too-large", f"{url} has {len(data)} bytes, more than {MAX_BYTES}")
     # Every encoding that expat reads has "<" as byte 3C: this bounds the tree before it is built, two for an element.
     if data.count(b"<") > 2 * MAX_ELEMENTS:
-        raise _fault("limit", f"{url} has more than {MAX_ELEMENTS} elements")
+        raise _fault("too-large", f"{url} has more than {MAX_ELEMENTS} elements")
     start = data[:1024].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if not start:
         raise _fault("not-mpd", f"{url} is empty")
@@ -217,13 +220,13 @@ def _check_tree(root: Element, url: str) -> None:
         depth += 1
         count += len(level)
         if depth > MAX_DEPTH:
-            raise _fault("limit", f"{url} has elements more than {MAX_DEPTH} levels deep")
+            raise _fault("too-large", f"{url} has elements more than {MAX_DEPTH} levels deep")
         if count > MAX_ELEMENTS:
-            raise _fault("limit", f"{url} has more than {MAX_ELEMENTS} elements")
+            raise _fault("too-large", f"{url} has more than {MAX_ELEMENTS} elements")
         for element in level:
             for name, value in element.items():
                 if len(value) > MAX_ATTRIBUTE_CHARS:
-                    raise _fault("limit", f"{url}: @{split(name)[1][:40]} has {len(value)} characters")
+                    raise _fault("too-large", f"{url}: @{split(name)[1][:40]} has {len(value)} characters")
         level = [child for element in level for child in element]
 
 

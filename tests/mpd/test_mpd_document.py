@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from player.errors import ManifestError
+from player.mpd.document import UNREADABLE
 from player.mpd.parse import parse
 
 URL = "http://origin.example/a.mpd"
@@ -47,10 +48,10 @@ EXTERNAL = '<!DOCTYPE MPD SYSTEM "file:///etc/passwd">'
         ((EXTERNAL + SMALL).encode(), "doctype", "DOCTYPE"),
         ((BOMB + SMALL).encode("utf-16"), "doctype", "DOCTYPE"),
         (('<?xml version="1.0" encoding="utf-16"?>' + BOMB + SMALL).encode("utf-16"), "doctype", "DOCTYPE"),
-        (b"<MPD/>" + b" " * (16 << 20), "limit", "bytes"),
-        (b"<MPD>" + b"<a/>" * 500_001 + b"</MPD>", "limit", "elements"),
-        (b"<MPD>" + b"<a>" * 100_000 + b"</a>" * 100_000 + b"</MPD>", "limit", "levels deep"),
-        (b'<MPD x="' + b"a" * 70_000 + b'"/>', "limit", "@x has 70000 characters"),
+        (b"<MPD/>" + b" " * (16 << 20), "too-large", "bytes"),
+        (b"<MPD>" + b"<a/>" * 500_001 + b"</MPD>", "too-large", "elements"),
+        (b"<MPD>" + b"<a>" * 100_000 + b"</a>" * 100_000 + b"</MPD>", "too-large", "levels deep"),
+        (b'<MPD x="' + b"a" * 70_000 + b'"/>', "too-large", "@x has 70000 characters"),
         (f'<MPD xmlns="{NS}"/>'.encode(), "nothing-to-play", "no AdaptationSet"),
     ],
 )
@@ -58,6 +59,7 @@ def test_what_is_no_mpd_is_told_in_one_line(data: bytes, code: str, words: str) 
     with pytest.raises(ManifestError) as caught:
         parse(data, URL)
     assert caught.value.code == code
+    assert code in UNREADABLE
     assert words in str(caught.value)
     assert URL in str(caught.value)
     assert "\n" not in str(caught.value)
