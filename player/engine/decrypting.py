@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 def advance(m: Machine, track: Track, now: int) -> None:
     """Make the head of the queue clear as far as its keys allow, one fragment at a time, strictly in order."""
+    if track.broken is not None and track.finished:
+        m.fail(track.broken, now)  # all that could be read before the fault has been delivered
     while track.pending and not track.decrypting and not m.finished:
         head = track.pending[0]
         kid = head.kid()

@@ -11,7 +11,7 @@ from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, wait_us
 from player.engine.spec import Media
 from player.engine.track import Track
 from player.errors import KeystormError, ManifestError, MediaError
-from player.isobmff.model import Fragment, InitSegment, MediaSegment
+from player.isobmff.model import BrokenSegmentError, Fragment, InitSegment, MediaSegment
 from player.isobmff.sidx import SegmentIndex
 from player.mpd.availability import available_at, leaves_at
 from player.mpd.model import Resource, Segment
@@ -169,14 +169,23 @@ def media_fetched(m: Machine, result: Fetched, now: int) -> None:
     track = _taken(m, result)
     if track is None or track.coming is None:
         return
-    if not isinstance(result.parsed, MediaSegment):
-        _refuse(m, track, result, now)
-        return
-    segment, track.coming, track.attempts = track.coming, None, 0
-    track.last = segment
+    match result.parsed:
+        case MediaSegment() as media:
+            track.attempts = 0
+            _take(m, track, track.coming, media, result, now)
+            track.last, track.coming = track.coming, None
+        case BrokenSegmentError(delivered=delivered):
+            _take(m, track, track.coming, delivered, result, now)
+            _refuse(m, track, result, now)
+        case _:
+            _refuse(m, track, result, now)
+
+
+def _take(m: Machine, track: Track, segment: Segment, media: MediaSegment, result: Fetched, now: int) -> None:
+    """Fragments that were read, in order; those before a fault count as well."""
     duration = result.done_at - result.sent_at
     track.estimate = choice.measured(track.estimate, len(result.body), duration, m.spec.profile.stream)
-    fragments = _own(track, result.action.context, result.parsed)
+    fragments = _own(track, result.action.context, media)
     if m.hears(SegmentLoaded):
         m.tell(_loaded(track, segment, fragments, len(result.body)))
     for fragment in fragments:
@@ -231,7 +240,7 @@ def _refuse(m: Machine, track: Track, result: Fetched | FetchFailed, now: int) -
     else:
         if m.hears(SegmentFailed) and track.coming is not None:
             m.tell(_failed(track, track.coming, error.code, str(error)))
-        m.fail(_placed(error, result.action.url), now)
+        track.broken, track.ended = _placed(error, result.action.url), True
 
 
 def _placed(error: KeystormError, url: str) -> KeystormError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Generic, TypeVar
 
+from player.errors import KeystormError
 from player.ids import KeyId
 from player.isobmff.model import Fragment, InitSegment
 from player.mpd.model import AdaptationSet, Period, Representation, Segment
@@ -58,6 +59,7 @@ class TrackBuffer(Generic[R]):
     __slots__ = (
         "adaptation_set",
         "attempts",
+        "broken",
         "coming",
         "decrypting",
         "due",
@@ -97,6 +99,7 @@ class TrackBuffer(Generic[R]):
         self.decrypting = False
         self.refused: KeyId | None = None  # the CDM said no although the key table said yes; until a status changes
         self.ended = False  # nothing is left to fetch
+        self.broken: KeystormError | None = None  # why, where it is not the end
         self.attempts = 0  # failed in a row
         self.period_number = 0
         self.estimate = estimate

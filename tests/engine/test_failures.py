@@ -89,6 +89,31 @@ def test_content_on_demand_that_cannot_be_read_ends_with_one_clear_error(watch, 
     assert watched.events[-1][0] < 10
 
 
+def test_what_comes_before_a_fault_in_a_segment_is_still_delivered(watch) -> None:
+    whole = watch(VOD)
+    kept: dict[str, bytes] = {}
+
+    class Cut(Meddled):
+        """Segment 1 of each track is segment 0 and the head of another fragment."""
+
+        def replies(self) -> Iterable[Reply]:
+            return [self._cut(reply) for reply in super().replies()]
+
+        def receive(self, request: Request, now: int) -> None:
+            kept[str(request.id)] = request.target.encode()
+            super().receive(request, now)
+
+        def _cut(self, reply: Reply) -> Reply:
+            broken = kept[str(reply.id)].endswith(b"/1.m4s")
+            return reply._replace(body=reply.body + reply.body[:40]) if broken else reply
+
+    watched = watch(VOD, wrap=lambda service: Cut(service, lambda _request, _now: None))
+    assert watched.error is not None
+    assert watched.error.code == "truncated"
+    assert max(d.samples for d in watched.sink.tracks().values()) >= 100  # two segments of two seconds
+    assert watched.sink.tracks()[0].samples <= whole.sink.tracks()[0].samples // 4
+
+
 @pytest.mark.parametrize(
     ("mode", "code", "attempts"),
     [("error", "license-load", 6), ("empty", "license-rejected", 1), ("down", "license-load", 6)],
