@@ -15,6 +15,7 @@ from player.eme.init_data import common_key_ids, sanitize
 from player.eme.status import MessageType, SessionType
 from player.ids import KeyId
 from player.wire import clearkey
+from player.wire.clearkey import ClearKeyLicense
 
 
 def generate_request(cdm: EmulatedCdm, call: GenerateRequest, now: int) -> Handled:  # noqa: ARG001 — without time
@@ -27,13 +28,17 @@ def generate_request(cdm: EmulatedCdm, call: GenerateRequest, now: int) -> Handl
 def update(cdm: EmulatedCdm, call: Update, now: int) -> Handled:
     """Keys accumulate; all that are named are usable."""
     session = cdm.session(call.slot)
-    license_ = clearkey.read_license(call.response)
+    license_ = cdm.license(clearkey.read_license, call.response)
     if license_.type != session.session_type:
         raise EmeTypeError(f"a {license_.type} license for a {session.session_type} session")
-    keys = (HeldKey(kid=kid, key=key) for kid, key in license_.keys)
-    session = cdm.check_room(replace(session, keys=added(session.keys, keys)))
+    session = cdm.check_room(cdm.pool.remember(_licensed, session, license_))
     cdm.put(session)
     return Handled(changes=(cdm.change_of(session, now),))
+
+
+def _licensed(session: KeySession, license_: ClearKeyLicense) -> KeySession:
+    keys = (HeldKey(kid=kid, key=key) for kid, key in license_.keys)
+    return replace(session, keys=added(session.keys, keys))
 
 
 def _request(init_data_type: str, init_data: bytes, session_type: SessionType) -> bytes:

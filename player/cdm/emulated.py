@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import repeat
+from typing import TypeVar
 
-from player.cdm.ring import Ends, KeySession, Ring, RingAt, family, find
+from player.cdm.recent import Recent
+from player.cdm.ring import Ends, KeySession, Ring, RingAt, entered, family, find, is_still, still_statuses
 from player.cdm.spec import CdmSpec
 from player.cenc.decrypt import Decryptor
 from player.chance import Draw
@@ -23,6 +25,7 @@ from player.eme.cdm import (
     GenerateRequest,
     Handled,
     SessionChange,
+    Statuses,
     Update,
     Wake,
 )
@@ -30,6 +33,8 @@ from player.eme.errors import EmeTypeError
 from player.eme.status import ClosedReason
 from player.errors import EmeError, LicenseError
 from player.ids import Pool
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +88,16 @@ class EmulatedCdm:
             raise EmeTypeError("this session has asked for no license")
         return session
 
+    def license(self, parse: Callable[[bytes], T], response: bytes) -> T:
+        """A license as its codec reads it. Raises: LicenseError."""
+        recent: Recent = self.pool.remember(Recent)
+        return recent.read(parse, response)
+
     def put(self, session: KeySession, end_ms: int = 0) -> None:
         """Enter a session, or what an update made of it, as the most recently updated one."""
+        if self.ends is None and not end_ms:
+            self.ring = self.pool.intern(self.pool.remember(entered, self.ring, session))
+            return
         others = [(it, end) for it, end in self._pairs() if it.slot != session.slot]
         self._store([*others, (session, end_ms)])
 
@@ -94,6 +107,9 @@ class EmulatedCdm:
 
     def change_of(self, session: KeySession, now: int) -> SessionChange:
         """The session as the page is to see it."""
+        if self._is_still():
+            found: Statuses = self.pool.remember(still_statuses, session, self.spec.hdcp)
+            return SessionChange(slot=session.slot, statuses=found, expiration_ms=0, parent=session.parent)
         at = self.at(now)
         return SessionChange(
             slot=session.slot,
@@ -136,8 +152,12 @@ class EmulatedCdm:
         return Decrypted(clear=done.clear, stopped_by=done.stopped_by)
 
     def _wake_at(self, now: int) -> int | None:
-        instant = self.at(now).next_change()
+        instant = None if self._is_still() else self.at(now).next_change()
         return None if instant is None else instant - self.epoch_us
+
+    def _is_still(self) -> bool:
+        """Whether time has nothing to change; most clients, most of the time."""
+        return self.ends is None and bool(self.pool.remember(is_still, self.ring))
 
     def _pairs(self) -> list[tuple[KeySession, int]]:
         return list(zip(self.ring, self.ends or repeat(0), strict=False))

@@ -6,7 +6,7 @@ them usable without a request, in a session that hangs on the root's (EME embedd
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
@@ -26,7 +26,7 @@ from player.ids import HIERARCHY_SYSTEM, KeyId
 from player.isobmff.pssh import Pssh
 from player.wire import hierarchy
 from player.wire.blob import Blob
-from player.wire.hierarchy import License, LicenseRequest, Use
+from player.wire.hierarchy import LicenseKey, LicenseRequest, Use
 
 
 def generate_request(cdm: EmulatedCdm, call: GenerateRequest, now: int) -> Handled:
@@ -47,10 +47,10 @@ def generate_request(cdm: EmulatedCdm, call: GenerateRequest, now: int) -> Handl
 def update(cdm: EmulatedCdm, call: Update, now: int) -> Handled:
     """Keys accumulate, and the policy of the newest license holds for the whole session; its children follow."""
     before = cdm.session(call.slot)
-    license_ = hierarchy.read_license(call.response)
+    license_ = cdm.license(hierarchy.read_license, call.response)
     if license_.policy.persist and before.session_type is SessionType.TEMPORARY:
         raise EmeTypeError("a license to be stored, for a session that stores nothing")
-    session = cdm.check_room(replace(before, keys=added(before.keys, _held(license_))))
+    session = cdm.check_room(cdm.pool.remember(_licensed, before, license_.keys, license_.policy.nbf_ms or 0))
     cdm.put(session, license_.policy.exp_ms or 0)
     adopted = adopt(cdm, call.slot, now)
     own = cdm.session(call.slot)
@@ -100,15 +100,18 @@ def _supported(box: Pssh) -> Pssh | None:
     return box if own or common_key_ids(box) else None
 
 
-def _held(license_: License) -> Iterator[HeldKey]:
-    for it in license_.keys:
-        yield HeldKey(
+def _licensed(session: KeySession, keys: tuple[LicenseKey, ...], begin_ms: int) -> KeySession:
+    held = (
+        HeldKey(
             kid=it.kid,
             key=it.key,
-            start_ms=max(it.nbf_ms or 0, license_.policy.nbf_ms or 0),
+            start_ms=max(it.nbf_ms or 0, begin_ms),
             output=it.output or "",
             wraps=it.use is Use.WRAP,
         )
+        for it in keys
+    )
+    return replace(session, keys=added(session.keys, held))
 
 
 LAW: Final = Law(

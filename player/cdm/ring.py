@@ -65,6 +65,8 @@ class RingAt(NamedTuple):
 
     def end_of(self, session: KeySession) -> int:
         """When it expires, in ms, 0: never. First of: its license's end, its embedded keys', its root's license's."""
+        if self.ends is None:
+            return session.end_ms
         slots = (session.slot, session.parent)
         licenses = (end for it, end in zip(self.ring, self.ends or (), strict=False) if it.slot in slots)
         return min((end for end in (session.end_ms, *licenses) if end), default=0)
@@ -109,8 +111,26 @@ class RingAt(NamedTuple):
         return tuple(sorted(moving, key=lambda session: session.parent is not None))
 
 
+def is_still(ring: Ring) -> bool:
+    """Without ends of licenses, time changes nothing here."""
+    return not any(session.end_ms or any(key.start_ms for key in session.keys) for session in ring)
+
+
+def still_statuses(session: KeySession, hdcp: str) -> Statuses:
+    """The key-status map of a session in a ring that is still."""
+    return RingAt((session,), None, 0, hdcp).statuses(session)
+
+
+def entered(ring: Ring, session: KeySession) -> Ring:
+    """With a session, or what an update made of it, as the most recently updated one."""
+    return (*(it for it in ring if it.slot != session.slot), session)
+
+
 def find(ring: Ring, slot: int) -> KeySession | None:
-    return next((session for session in ring if session.slot == slot), None)
+    for session in ring:
+        if session.slot == slot:
+            return session
+    return None
 
 
 def family(ring: Ring, slot: int) -> Iterator[int]:

@@ -1,6 +1,7 @@
 """The sessions of one client: one slotted object that points at a table which many clients share.
 
-Every change makes another table and interns it in the run's pool; nothing here decides whether a change is allowed.
+Every change leads to another table, which the pool interns, by a step that the pool remembers: a thousand clients that
+do the same compute it once. Nothing here decides whether a change is allowed.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from itertools import count
 from typing import Final
 
 from player.eme.access import KeySystem
+from player.eme.cdm import Statuses
 from player.eme.errors import InvalidStateError
-from player.eme.session import Session, Table
+from player.eme.session import REQUESTING, Session, SessionState, Table
 from player.eme.status import SessionType
 from player.ids import Pool
 
@@ -62,26 +64,30 @@ def expiration_ms(state: State, slot: int) -> int:
 
 def enter(state: State, pool: Pool, session_type: SessionType) -> Session:
     """Add a session at the end of the table."""
-    taken = {row.slot for row in state.table}
-    slot = next(number for number in count() if number not in taken)
-    older = (replace(row, back=row.back + 1) for row in state.table)
-    state.table = pool.intern((*older, Session(slot=slot, session_type=session_type)))
+    state.table = pool.intern(pool.remember(_entered, state.table, session_type))
     state.sessions_made += 1
     state.ends = None if state.ends is None else (*state.ends, 0)
     return state.table[-1]
 
 
-def change(state: State, pool: Pool, after: Session) -> Session:
-    """Put another row in the place of the one with its slot; gives the row as the table now holds it."""
-    place = _place(state, after.slot)
-    state.table = pool.intern((*state.table[:place], after, *state.table[place + 1 :]))
-    return state.table[place]
+def ask(state: State, pool: Pool, slot: int, init_data_type: str, init_data: bytes) -> None:
+    """A request is under way."""
+    state.table = pool.intern(pool.remember(_asked, state.table, slot, init_data_type, init_data))
+
+
+def become(
+    state: State, pool: Pool, slot: int, to: SessionState, statuses: Statuses | None = None, parent: int | None = None
+) -> Session:
+    """Another state, key statuses or parent, None: the same as before; gives the row as it is now."""
+    table: Table = pool.intern(pool.remember(_became, state.table, slot, to, statuses, parent))
+    state.table = table
+    return table[_place(table, slot)]
 
 
 def leave(state: State, pool: Pool, slot: int) -> None:
     """Take a session off the table; its slot is free again."""
-    place = _place(state, slot)
-    state.table = pool.intern((*state.table[:place], *state.table[place + 1 :]))
+    place = _place(state.table, slot)
+    state.table = pool.intern(pool.remember(_left, state.table, slot))
     if state.ends is not None:
         _put_ends(state, (*state.ends[:place], *state.ends[place + 1 :]))
 
@@ -90,7 +96,7 @@ def set_expiration(state: State, slot: int, end_ms: int) -> bool:
     """True if it is another one than before."""
     if end_ms == expiration_ms(state, slot):
         return False
-    place = _place(state, slot)
+    place = _place(state.table, slot)
     ends = state.ends or (0,) * len(state.table)
     _put_ends(state, (*ends[:place], end_ms, *ends[place + 1 :]))
     return True
@@ -100,5 +106,35 @@ def _put_ends(state: State, ends: tuple[int, ...]) -> None:
     state.ends = ends if any(ends) else None
 
 
-def _place(state: State, slot: int) -> int:
-    return next(place for place, row in enumerate(state.table) if row.slot == slot)
+def _entered(table: Table, session_type: SessionType) -> Table:
+    taken = {row.slot for row in table}
+    slot = next(number for number in count() if number not in taken)
+    older = (replace(row, back=row.back + 1) for row in table)
+    return (*older, Session(slot=slot, session_type=session_type))
+
+
+def _asked(table: Table, slot: int, init_data_type: str, init_data: bytes) -> Table:
+    row = table[_place(table, slot)]
+    return _with(table, replace(row, state=REQUESTING, init_data_type=init_data_type, init_data=init_data))
+
+
+def _became(table: Table, slot: int, to: SessionState, statuses: Statuses | None, parent: int | None) -> Table:
+    row = table[_place(table, slot)]
+    statuses = row.statuses if statuses is None else statuses
+    parent = row.parent if parent is None else parent
+    return _with(table, replace(row, state=to, statuses=statuses, parent=parent))
+
+
+def _left(table: Table, slot: int) -> Table:
+    return tuple(row for row in table if row.slot != slot)
+
+
+def _with(table: Table, after: Session) -> Table:
+    return tuple(after if row.slot == after.slot else row for row in table)
+
+
+def _place(table: Table, slot: int) -> int:
+    for place, row in enumerate(table):
+        if row.slot == slot:
+            return place
+    raise InvalidStateError(f"session {slot} is closed")

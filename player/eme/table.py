@@ -6,7 +6,6 @@ follows comes from `settle` when the CDM has answered. Knows no key system, no m
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from player.eme.access import KeySystem
@@ -16,7 +15,6 @@ from player.eme.session import (
     CLOSE,
     CLOSED,
     GENERATE,
-    REQUESTING,
     SPENT,
     UNINITIALIZED,
     UPDATE,
@@ -24,7 +22,7 @@ from player.eme.session import (
     after,
     session_id,
 )
-from player.eme.state import State, change, enter, expiration_ms, find, leave, row, session_number
+from player.eme.state import State, ask, become, enter, expiration_ms, find, leave, row, session_number
 from player.eme.status import SessionType
 from player.eme.tasks import settle
 from player.errors import EmeError
@@ -70,9 +68,9 @@ def generate_request(
         return _refused(it, "generateRequest")
     wrong = _wrong_arguments(state.supports, init_data_type, init_data)
     if wrong is not None:
-        change(state, pool, replace(it, state=SPENT))
+        become(state, pool, slot, SPENT)
         return wrong
-    change(state, pool, replace(it, state=REQUESTING, init_data_type=init_data_type, init_data=init_data))
+    ask(state, pool, slot, init_data_type, init_data)
     return GenerateRequest(
         slot=slot,
         number=session_number(state, it),
@@ -102,7 +100,7 @@ def close(state: State, pool: Pool, slot: int) -> Close | EmeError | None:
         return _refused(it, "close")
     if to is it.state:
         return None
-    change(state, pool, replace(it, state=to))
+    become(state, pool, slot, to)
     return Close(slot=slot, number=session_number(state, it))
 
 

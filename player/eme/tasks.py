@@ -7,7 +7,7 @@ task of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from player.eme.session import (
     Step,
     after,
 )
-from player.eme.state import State, change, expiration_ms, find, leave, session_number, set_expiration
+from player.eme.state import State, become, find, leave, session_number, set_expiration
 from player.eme.status import ClosedReason, MessageType
 from player.errors import EmeError
 from player.ids import Pool
@@ -38,7 +38,6 @@ class _Outcome(NamedTuple):
     told: bool  # key statuses changed, or must be told anyway
     expiration_ms: int | None  # set where it changed
     closed: ClosedReason | None
-    message: tuple[MessageType, bytes] | None
 
 
 def settle(
@@ -59,7 +58,7 @@ def settle(
         return (Settled(call=call, error=InvalidStateError("the session is being closed"), session=row),)
     if handled.error is not None:
         return (_rejected(state, pool, call, row, named(handled.error, handled.reason)),)
-    return _resolved(state, pool, call, handled)
+    return _resolved(state, pool, call, row, handled)
 
 
 def _arm(state: State, call: GenerateRequest | Update | Close | Wake, handled: Handled) -> None:
@@ -77,68 +76,77 @@ def _rejected(
 ) -> Settled:
     """A refused license changes nothing; a refused request leaves its session spent."""
     if isinstance(call, GenerateRequest):
-        row = change(state, pool, replace(row, state=_moved(row, REJECTED)))
+        row = become(state, pool, row.slot, _moved(row, REJECTED))
     return Settled(call=call, error=error, session=row)
 
 
-def _resolved(state: State, pool: Pool, call: GenerateRequest | Update | Close, handled: Handled) -> tuple[Output, ...]:
+def _resolved(
+    state: State, pool: Pool, call: GenerateRequest | Update | Close, row: Session, handled: Handled
+) -> tuple[Output, ...]:
     own = next((it for it in handled.changes if it.slot == call.slot), SessionChange(slot=call.slot))
-    with_it = [it for it in handled.changes if it is not own and it.closed is not None]
-    others = tuple(it for it in handled.changes if it is not own and it.closed is None)
-    step = RESOLVED if isinstance(call, GenerateRequest) else None
-    first = [_apply(state, pool, own, step), *(_apply(state, pool, it) for it in with_it)]
-    outcomes = [outcome for outcome in first if outcome is not None]
-    settled = Settled(call=call, error=None, session=outcomes[0].row)
-    message = _messages(outcomes[0]._replace(message=handled.message or own.message))
-    return (*_task(outcomes, settled), *message, *_queued(state, pool, others))
+    first = _apply(state, pool, row, own, RESOLVED if isinstance(call, GenerateRequest) else None)
+    along = [it for it in handled.changes if it is not own and it.closed is not None]
+    others = [it for it in handled.changes if it is not own and it.closed is None]
+    outputs = _task([first, *_applied(state, pool, along)], Settled(call=call, error=None, session=first.row))
+    outputs += _messages(first, handled.message or own.message)
+    return (*outputs, *_queued(state, pool, others))
 
 
-def _queued(state: State, pool: Pool, changes: tuple[SessionChange, ...]) -> tuple[Output, ...]:
+def _queued(state: State, pool: Pool, changes: Sequence[SessionChange]) -> tuple[Output, ...]:
     """Changes that no call asked for: sessions that close do so together, every other change by itself."""
-    closing = [_apply(state, pool, it) for it in changes if it.closed is not None]
-    others = [_apply(state, pool, it) for it in changes if it.closed is None]
-    outputs = list(_task([outcome for outcome in closing if outcome is not None]))
-    for outcome in others:
-        if outcome is not None:
-            outputs += (*_task([outcome]), *_messages(outcome))
+    if not changes:
+        return ()
+    outputs = _task([*_applied(state, pool, [it for it in changes if it.closed is not None])])
+    for it in changes:
+        for outcome in _applied(state, pool, [it] if it.closed is None else []):
+            outputs += _task([outcome])
+            outputs += _messages(outcome, it.message)
     return tuple(outputs)
 
 
-def _task(outcomes: list[_Outcome], settled: Settled | None = None) -> Iterator[Output]:
+def _task(outcomes: list[_Outcome], settled: Settled | None = None) -> list[Output]:
     """One task. A license acknowledgement closes first and resolves then; everything else resolves first (EME 6.6)."""
-    for it in outcomes:
-        if it.expiration_ms is not None:
-            yield ExpirationChanged(session=it.row, expiration_ms=it.expiration_ms)
+    outputs: list[Output] = [
+        ExpirationChanged(session=it.row, expiration_ms=it.expiration_ms)
+        for it in outcomes
+        if it.expiration_ms is not None
+    ]
     closed = [SessionClosed(session=it.row, reason=it.closed) for it in outcomes if it.closed is not None]
     resolved = [] if settled is None else [settled]
     acknowledged = settled is not None and isinstance(settled.call, Update)
-    for group in (closed, resolved) if acknowledged else (resolved, closed):
-        yield from group
-    yield from (KeyStatusesChanged(session=it.row) for it in outcomes if it.told)
+    outputs += [*closed, *resolved] if acknowledged else [*resolved, *closed]
+    outputs += [KeyStatusesChanged(session=it.row) for it in outcomes if it.told]
+    return outputs
 
 
-def _messages(outcome: _Outcome) -> Iterator[Message]:
+def _messages(outcome: _Outcome, message: tuple[MessageType, bytes] | None) -> list[Message]:
     """After a session has closed nothing more is told of it (EME 6.6, Session Closed)."""
-    if outcome.message is not None and outcome.closed is None:
-        kind, body = outcome.message
-        yield Message(session=outcome.row, message_type=kind, message=body)
+    if message is None or outcome.closed is not None:
+        return []
+    kind, body = message
+    return [Message(session=outcome.row, message_type=kind, message=body)]
 
 
-def _apply(state: State, pool: Pool, it: SessionChange, step: Step | None = None) -> _Outcome | None:
-    """Update Key Statuses, Update Expiration and Session Closed of one session; None where it is closed already."""
-    row = find(state, it.slot)
-    if row is None:
-        return None
+def _applied(state: State, pool: Pool, changes: Sequence[SessionChange]) -> Iterator[_Outcome]:
+    """What becomes of sessions beside the call's own; those that are closed already stay so."""
+    for it in changes:
+        row = find(state, it.slot)
+        if row is not None:
+            yield _apply(state, pool, row, it)
+
+
+def _apply(state: State, pool: Pool, row: Session, it: SessionChange, step: Step | None = None) -> _Outcome:
+    """Update Key Statuses, Update Expiration and Session Closed of one session."""
     if it.closed is not None:
         leave(state, pool, row.slot)
-        ended = replace(row, state=_moved(row, ENDED), statuses=(), parent=_parent(row, it))
-        return _Outcome(ended, True, None, it.closed, None)
-    statuses = row.statuses if it.statuses is None else it.statuses
+        parent = row.parent if it.parent is None else it.parent
+        ended = replace(row, state=_moved(row, ENDED), statuses=(), parent=parent)
+        return _Outcome(ended, True, None, it.closed)
     to = row.state if step is None else _moved(row, step)
-    now = change(state, pool, replace(row, state=to, statuses=statuses, parent=_parent(row, it)))
+    now = become(state, pool, row.slot, to, it.statuses, it.parent)
     expires = it.expiration_ms is not None and set_expiration(state, row.slot, it.expiration_ms)
-    told = it.announce or statuses != row.statuses
-    return _Outcome(now, told, expiration_ms(state, row.slot) if expires else None, None, it.message)
+    told = it.announce or now.statuses != row.statuses
+    return _Outcome(now, told, it.expiration_ms if expires else None, None)
 
 
 def _moved(row: Session, step: Step) -> SessionState:
@@ -146,10 +154,6 @@ def _moved(row: Session, step: Step) -> SessionState:
     if to is None:
         raise InvalidStateError(f"session {row.slot} is {row.state}")
     return to
-
-
-def _parent(row: Session, it: SessionChange) -> int | None:
-    return row.parent if it.parent is None else it.parent
 
 
 def _gone(state: State, call: GenerateRequest | Update | Close) -> Session:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from player.cdm.emulated import EmulatedCdm
+from player.cdm.recent import KEPT, Recent
 from player.ids import CLEARKEY, HIERARCHY, ContentKey, Pool
 from tests.cdm.client import EMBEDDED, Client, jwk_set, leaf_box, license_, with_root
 
@@ -105,3 +106,24 @@ def test_licenses_with_different_ends_share_their_keys() -> None:
     assert one.inner.ring is other.inner.ring
     assert one.inner.ends != other.inner.ends
     assert isinstance(one.cdm, EmulatedCdm)
+
+
+def test_licenses_read_lately_are_bounded_and_failures_are_not_kept() -> None:
+    recent, parsed = Recent(), list[bytes]()
+
+    def parse(data: bytes) -> bytes:
+        parsed.append(data)
+        if not data:
+            raise ValueError("empty")
+        return data
+
+    for number in range(KEPT + 1):
+        assert recent.read(parse, b"%d" % number) == b"%d" % number
+    recent.read(parse, b"1")
+    assert len(parsed) == KEPT + 1
+    recent.read(parse, b"0")
+    assert len(parsed) == KEPT + 2
+    for _ in range(2):
+        with pytest.raises(ValueError, match="empty"):
+            recent.read(parse, b"")
+    assert len(parsed) == KEPT + 4
