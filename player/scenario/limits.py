@@ -44,8 +44,8 @@ def unknown(name: str, known: Collection[str], planned: Iterable[str] = ()) -> s
     there_are = f"there {'is' if len(known) == 1 else 'are'}: {', '.join(known)}"
     if name in planned:
         return f"{name!r} is not built yet; {there_are}"
-    close = get_close_matches(name, known, n=1)
-    return f"no {name!r}" + (f" (did you mean {close[0]!r}?)" if close else "") + f"; {there_are}"
+    meant = "".join(f" (did you mean '{close}'?)" for close in get_close_matches(name, known, n=1))
+    return f"no {name!r}{meant}; {there_are}"
 
 
 def refusal(path: str, value: object) -> str | None:

@@ -80,7 +80,8 @@ def _toml(text: str, file: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = _AT.fullmatch(str(error))
-        place, reason = (f"line {at[2]} column {at[3]}", at[1]) if at else ("$", str(error))
+        end = f"line {text.count(chr(10)) + 1}"
+        place, reason = (f"line {at[2]} column {at[3]}", at[1]) if at else (end, str(error))
         raise ScenarioError(file, place, reason, code="bad-toml") from None
     except RecursionError:
         raise ScenarioError(file, "$", "nested too deeply", code="bad-toml") from None
