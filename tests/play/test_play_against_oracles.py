@@ -72,6 +72,23 @@ def test_so_does_every_variation_that_the_packager_knows(
     assert_same_samples(play(f"{origin.url}/x.mpd", "--key", f"{KID}:{KEY}", *FAST), clear)
 
 
+def rotated(digits: str, places: int) -> str:
+    """As Shaka Packager makes the KID and the key of a crypto period from those of the first: turned left by bytes."""
+    return digits[2 * places :] + digits[: 2 * places]
+
+
+@pytest.mark.parametrize("scheme", ["cenc", "cbcs"])
+def test_so_does_content_whose_keys_change_inside_the_period(
+    scheme: str, play: Play, origin: Origin, packaged: Packaged, clear: Mapping[str, Clear]
+) -> None:
+    shutil.copytree(packaged("live", scheme, "--crypto_period_duration", "4"), origin.folder, dirs_exist_ok=True)
+    pairs = [f"{rotated(KID, period)}:{rotated(KEY, period)}" for period in range(3)]
+    run = play(f"{origin.url}/x.mpd", *(word for pair in pairs for word in ("--key", pair)), *FAST)
+    assert_same_samples(run, clear)
+    assert sorted(run.result["keys"].values()) == ["usable"] * 3
+    assert run.result["crypto_periods"] == 3
+
+
 EDITS: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "no timescale in SegmentBase": ("on-demand", lambda mpd: re.sub(r' timescale="\d+"', "", mpd)),
     "the same id for both Representations": (
