@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from player.drm import keys
-from player.drm.announce import Ask, Skip, SkipReason, Wait, judge
+from player.drm.announce import Answer, Ask, Skip, SkipReason, Wait, judge
 from player.drm.init_data import InitData, Origin, Unit
 from player.drm.keys import ExtendedStatus
 from player.drm.profile import LicenseScope
@@ -40,7 +40,7 @@ def init_data(*kids: KeyId, unit: Unit | None = VIDEO, root: KeyId | None = None
     return InitData(type="keyids", data=b"", kids=kids, origin=Origin.MPD, unit=unit, root=root)
 
 
-def answer(data: InitData, table: keys.Table = (), layout: Layout = LAYOUT):
+def answer(data: InitData, table: keys.Table = (), layout: Layout = LAYOUT) -> Answer:
     return judge(data, table, layout, ideal().scope, ideal().status)
 
 

@@ -23,6 +23,13 @@ def ideal() -> Profile:
     return parse((files("player") / "drm/profiles/ideal.toml").read_text(encoding="utf-8"))
 
 
+def found(table: keys.Table, kid: KeyId) -> keys.Entry:
+    """The entry of a KID that must be there."""
+    entry = keys.find(table, kid)
+    assert entry is not None
+    return entry
+
+
 def test_every_status_of_eme_is_an_extended_status() -> None:
     assert {status.value for status in KeyStatus} <= {status.value for status in ExtendedStatus}
 
@@ -31,7 +38,7 @@ def test_every_status_of_eme_is_an_extended_status() -> None:
 def test_a_move_happens_only_where_the_table_allows_it(old: ExtendedStatus, new: ExtendedStatus) -> None:
     before = (keys.Entry(A, old, 0, "given"),)
     after = keys.put(before, A, new, 1, "test")
-    assert (keys.find(after, A).status is new) is (old in MAY_FOLLOW[new] or old is new)
+    assert (found(after, A).status is new) is (old in MAY_FOLLOW[new] or old is new)
 
 
 def test_disallowed_stays_until_the_cdm_says_otherwise() -> None:
@@ -39,13 +46,13 @@ def test_disallowed_stays_until_the_cdm_says_otherwise() -> None:
     assert keys.request(table, (A,), 1, "request") == table
     assert keys.close(table, 0, keep=False) == table
     later = keys.report(table, 2, ((A, KeyStatus.USABLE),))
-    assert keys.find(later, A).status is ExtendedStatus.USABLE
+    assert found(later, A).status is ExtendedStatus.USABLE
 
 
 def test_usable_in_one_session_wins_over_what_another_says() -> None:
     table = keys.report((), 0, ((A, KeyStatus.USABLE),))
-    assert keys.find(keys.report(table, 1, ((A, KeyStatus.EXPIRED),)), A).slot == 0
-    assert keys.find(keys.report(table, 0, ((A, KeyStatus.EXPIRED),)), A).status is ExtendedStatus.EXPIRED
+    assert found(keys.report(table, 1, ((A, KeyStatus.EXPIRED),)), A).slot == 0
+    assert found(keys.report(table, 0, ((A, KeyStatus.EXPIRED),)), A).status is ExtendedStatus.EXPIRED
 
 
 def test_closing_a_session_loses_its_keys_and_no_others() -> None:

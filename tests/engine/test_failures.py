@@ -12,11 +12,13 @@ from player.clock import SECOND
 from player.drm.cause import Cause
 from player.drm.events import LicenseAnswered, LicenseFailed, LicenseRequested
 from player.drm.plan import ClientPlan
-from player.drm.profile import NextPeriodTrigger
+from player.drm.profile import LicenseScope, NextPeriodTrigger
 from player.engine.events import ManifestFailed, ManifestLoaded, PlaybackFailed
+from player.engine.profile import Profile
 from player.ids import ContentKey, KeyId
 from player.stream.events import Blocked, Ended, RepresentationChosen, Resumed, SegmentFailed, Stalled
 from player.wire.http import Reply, Request, Service
+from tests.engine.conftest import Watch
 
 ON_DEMAND = ClientPlan(trigger=NextPeriodTrigger.MEDIA_SEGMENT)
 LIVE = BackendSpec(content=ContentSpec(tracks=("video-180p", "audio")), seed=1)
@@ -52,7 +54,9 @@ class Meddled:
         self._service.handle_deadline(now)
 
 
-def meddling(part: str, status: int, *, from_s: float = 0, to_s: float = 1e9, body: bytes = b""):
+def meddling(
+    part: str, status: int, *, from_s: float = 0, to_s: float = 1e9, body: bytes = b""
+) -> Callable[[Service], Meddled]:
     """Answer requests whose path holds `part` with this status, between two instants."""
 
     def meddle(request: Request, now: int) -> Reply | None:
@@ -80,7 +84,9 @@ def license_fault(mode: str) -> BackendSpec:
         ("/1.m4s", 500, b"", "http-status"),
     ],
 )
-def test_content_on_demand_that_cannot_be_read_ends_with_one_clear_error(watch, part, status, body, code) -> None:
+def test_content_on_demand_that_cannot_be_read_ends_with_one_clear_error(
+    watch: Watch, part: str, status: int, body: bytes, code: str
+) -> None:
     watched = watch(VOD, wrap=meddling(part, status, body=body))
     assert watched.error is not None
     assert watched.error.code == code
@@ -89,7 +95,7 @@ def test_content_on_demand_that_cannot_be_read_ends_with_one_clear_error(watch, 
     assert watched.events[-1][0] < 10
 
 
-def test_what_comes_before_a_fault_in_a_segment_is_still_delivered(watch) -> None:
+def test_what_comes_before_a_fault_in_a_segment_is_still_delivered(watch: Watch) -> None:
     whole = watch(VOD)
     kept: dict[str, bytes] = {}
 
@@ -118,7 +124,9 @@ def test_what_comes_before_a_fault_in_a_segment_is_still_delivered(watch) -> Non
     ("mode", "code", "attempts"),
     [("error", "license-load", 6), ("empty", "license-rejected", 1), ("down", "license-load", 6)],
 )
-def test_a_license_server_that_fails_is_tried_as_the_profile_says(watch, mode, code, attempts) -> None:
+def test_a_license_server_that_fails_is_tried_as_the_profile_says(
+    watch: Watch, mode: str, code: str, attempts: int
+) -> None:
     watched = watch(license_fault(mode))
     assert watched.error is not None
     assert watched.error.code == code
@@ -129,7 +137,7 @@ def test_a_license_server_that_fails_is_tried_as_the_profile_says(watch, mode, c
     assert len(watched.of(LicenseFailed)) == 1
 
 
-def test_a_refusal_that_is_final_for_the_profile_is_not_repeated(watch) -> None:
+def test_a_refusal_that_is_final_for_the_profile_is_not_repeated(watch: Watch) -> None:
     kid = next(iter(watch(VOD).machine.key_statuses()))
     watched = watch(replace(VOD, license=LicenseSpec(withhold=(kid,))))
     assert [event.outcome for event in watched.of(LicenseAnswered)] == ["http-403"]
@@ -137,7 +145,7 @@ def test_a_refusal_that_is_final_for_the_profile_is_not_repeated(watch) -> None:
     assert watched.error.code == "license-load"
 
 
-def test_no_license_url_is_named_with_the_key(watch) -> None:
+def test_no_license_url_is_named_with_the_key(watch: Watch) -> None:
     watched = watch(VOD, wrap=without_license_urls)
     assert watched.error is not None
     assert watched.error.code == "no-license-url"
@@ -158,7 +166,7 @@ def without_license_urls(service: Service) -> Service:
 
 
 @pytest.mark.rule("decisions:D32")
-def test_keys_given_by_hand_answer_through_the_ordinary_calls(watch) -> None:
+def test_keys_given_by_hand_answer_through_the_ordinary_calls(watch: Watch) -> None:
     asked = watch(VOD)
     (kid,) = asked.machine.key_statuses()
     wrong = ContentKey(bytes(16))
@@ -169,14 +177,14 @@ def test_keys_given_by_hand_answer_through_the_ordinary_calls(watch) -> None:
 
 
 @pytest.mark.rule("decisions:D34")
-def test_a_live_presentation_cannot_be_rushed(watch) -> None:
+def test_a_live_presentation_cannot_be_rushed(watch: Watch) -> None:
     watched = watch(LIVE, as_fast_as_possible=True, duration_us=None)
     assert watched.error is not None
     assert watched.error.code == "usage"
 
 
 @pytest.mark.rule("decisions:D34")
-def test_a_wait_for_a_key_is_told_as_blocked_when_playing_as_fast_as_possible(watch) -> None:
+def test_a_wait_for_a_key_is_told_as_blocked_when_playing_as_fast_as_possible(watch: Watch) -> None:
     late = replace(VOD, license=LicenseSpec(faults=(Fault(from_s=0, to_s=1e6, mode="slow", delay_s=3.0),)))
     watched = watch(late)
     (blocked,) = watched.of(Blocked)
@@ -186,7 +194,7 @@ def test_a_wait_for_a_key_is_told_as_blocked_when_playing_as_fast_as_possible(wa
     assert watched.of(Ended)[0].played_us == 16 * SECOND
 
 
-def test_a_live_segment_that_is_never_there_is_counted_and_played_over(watch) -> None:
+def test_a_live_segment_that_is_never_there_is_counted_and_played_over(watch: Watch) -> None:
     watched = watch(LIVE, wrap=meddling("video-180p/14.m4s", 404), duration_us=20 * SECOND)
     (failed,) = watched.of(SegmentFailed)
     assert (failed.track, failed.number) == (0, 14)
@@ -196,32 +204,32 @@ def test_a_live_segment_that_is_never_there_is_counted_and_played_over(watch) ->
 
 
 @pytest.mark.rule("decisions:D36")
-def test_an_outage_of_the_origin_stalls_for_the_network_and_playback_resumes(watch) -> None:
+def test_an_outage_of_the_origin_stalls_for_the_network_and_playback_resumes(watch: Watch) -> None:
     watched = watch(LIVE, wrap=meddling("m4s", 503, from_s=4, to_s=14), duration_us=20 * SECOND)
     assert {event.cause for event in watched.of(Stalled)} == {"network"}
     assert len(watched.of(Resumed)) == len(watched.of(Stalled)) > 0
     assert watched.error is None
 
 
-def test_a_refresh_that_fails_leaves_the_last_mpd_in_force(watch) -> None:
+def test_a_refresh_that_fails_leaves_the_last_mpd_in_force(watch: Watch) -> None:
     watched = watch(LIVE, wrap=meddling("manifest.mpd", 500, from_s=3, to_s=20))
     assert len(watched.of(ManifestFailed)) >= 8
     assert len(watched.of(ManifestLoaded)) == 1
     assert watched.error is None
 
 
-def test_a_first_mpd_is_tried_again_after_a_server_error(watch) -> None:
+def test_a_first_mpd_is_tried_again_after_a_server_error(watch: Watch) -> None:
     watched = watch(VOD, wrap=meddling("manifest.mpd", 503, to_s=0.4))
     assert watched.error is None
     assert watched.of(Ended)[0].ended
 
 
-def test_a_representation_whose_key_is_refused_gives_way_to_another(watch, ideal) -> None:
+def test_a_representation_whose_key_is_refused_gives_way_to_another(watch: Watch, ideal: Profile) -> None:
     spec = BackendSpec(
         content=ContentSpec(form=Form.VOD, tracks=("video-180p", "video-720p", "audio"), keys=KeyPlan.RESOLUTION),
         seed=1,
     )
-    profile = replace(ideal, scope=replace(ideal.scope, license_scope="init-data"))
+    profile = replace(ideal, scope=replace(ideal.scope, license_scope=LicenseScope.INIT_DATA))
     chosen = watch(spec, profile=profile, representation="highest")
     best = chosen.of(RepresentationChosen)[0].representation
     refused = chosen.of(LicenseRequested)[0].kids
@@ -233,7 +241,7 @@ def test_a_representation_whose_key_is_refused_gives_way_to_another(watch, ideal
     assert watched.of(Ended)[0].ended
 
 
-def test_rotation_of_the_root_free_stream_survives_a_stop_in_mid_flight(watch) -> None:
+def test_rotation_of_the_root_free_stream_survives_a_stop_in_mid_flight(watch: Watch) -> None:
     spec = replace(LIVE, content=replace(LIVE.content, rotation=Rotation.IN_BAND, first_boundary_s=10.0))
     for stop_at_s in (0.001, 0.03, 0.07, 0.1, 10.031, 10.05):
         watched = watch(spec, plan=ON_DEMAND, duration_us=None, stop_at_s=stop_at_s)

@@ -14,8 +14,10 @@ from player.drm.plan import ClientPlan
 from player.drm.profile import LicenseScope, NextPeriodTrigger
 from player.eme.events import Encrypted, WaitingForKey
 from player.engine.events import ManifestLoaded
+from player.engine.profile import Profile
 from player.ids import HIERARCHY
 from player.stream.events import Ended, Resumed, Stalled, Started
+from tests.engine.conftest import Watch
 
 ON_DEMAND = ClientPlan(trigger=NextPeriodTrigger.MEDIA_SEGMENT)
 JITTER = ClientPlan(trigger=NextPeriodTrigger.MANIFEST_REFRESH_SPREAD, margin_s=1.0)
@@ -31,7 +33,7 @@ def causes(watched: object) -> list[Cause]:
 
 
 @pytest.mark.rule("backend:S1")
-def test_on_demand_asks_when_the_first_segment_under_a_new_key_is_parsed(watch) -> None:
+def test_on_demand_asks_when_the_first_segment_under_a_new_key_is_parsed(watch: Watch) -> None:
     watched = watch(backend(Rotation.IN_BAND), plan=ON_DEMAND)
     assert causes(watched) == [Cause.START] + [Cause.ROTATION_DEMAND] * 3
     intended = [event.intended_us / SECOND for event in watched.of(LicenseRequested)][1:]
@@ -41,7 +43,7 @@ def test_on_demand_asks_when_the_first_segment_under_a_new_key_is_parsed(watch) 
 
 
 @pytest.mark.rule("P001")
-def test_boxes_that_come_with_every_segment_are_told_each_time_and_asked_for_once(watch) -> None:
+def test_boxes_that_come_with_every_segment_are_told_each_time_and_asked_for_once(watch: Watch) -> None:
     watched = watch(backend(Rotation.IN_BAND), plan=ON_DEMAND)
     told = watched.of(Encrypted)
     assert len(told) > 2 * len({event.init_data for event in told})
@@ -50,7 +52,7 @@ def test_boxes_that_come_with_every_segment_are_told_each_time_and_asked_for_onc
 
 
 @pytest.mark.rule("backend:S2")
-def test_jitter_asks_between_the_announcement_and_the_need_less_the_margin(watch) -> None:
+def test_jitter_asks_between_the_announcement_and_the_need_less_the_margin(watch: Watch) -> None:
     spec = backend(Rotation.IN_BAND, announced=True, announce_s=8.0)
     watched = watch(spec, plan=JITTER)
     assert set(causes(watched)) == {Cause.START, Cause.ROTATION_PREFETCH}
@@ -65,7 +67,7 @@ def test_jitter_asks_between_the_announcement_and_the_need_less_the_margin(watch
 
 
 @pytest.mark.rule("decisions:D82")
-def test_an_announced_key_is_needed_when_its_first_sample_is_due(watch) -> None:
+def test_an_announced_key_is_needed_when_its_first_sample_is_due(watch: Watch) -> None:
     watched = watch(backend(Rotation.IN_BAND, announced=True, announce_s=8.0), plan=JITTER)
     first = watched.of(PrefetchPlanned)[0]
     started_at, position_us = watched.at(Started)[0], watched.of(Started)[0].position_us
@@ -75,7 +77,7 @@ def test_an_announced_key_is_needed_when_its_first_sample_is_due(watch) -> None:
 
 @pytest.mark.rule("backend:S5")
 @pytest.mark.rule("decisions:D75")
-def test_embedded_keys_cost_one_root_request_for_the_whole_run(watch) -> None:
+def test_embedded_keys_cost_one_root_request_for_the_whole_run(watch: Watch) -> None:
     watched = watch(backend(Rotation.HIERARCHY))
     assert causes(watched) == [Cause.START]
     assert watched.machine.key_system == HIERARCHY
@@ -86,7 +88,7 @@ def test_embedded_keys_cost_one_root_request_for_the_whole_run(watch) -> None:
     assert not watched.of(Stalled)
 
 
-def test_a_new_period_is_asked_for_as_soon_as_the_mpd_shows_it(watch) -> None:
+def test_a_new_period_is_asked_for_as_soon_as_the_mpd_shows_it(watch: Watch) -> None:
     watched = watch(backend(Rotation.NEW_PERIOD))
     assert causes(watched)[:3] == [Cause.START, Cause.ROTATION_PREFETCH, Cause.ROTATION_PREFETCH]
     assert len(watched.of(ManifestLoaded)) >= 4
@@ -95,7 +97,7 @@ def test_a_new_period_is_asked_for_as_soon_as_the_mpd_shows_it(watch) -> None:
 
 @pytest.mark.rule("decisions:D36")
 @pytest.mark.rule("R009")
-def test_a_late_license_stalls_playback_for_want_of_a_key_and_tells_it_once(watch) -> None:
+def test_a_late_license_stalls_playback_for_want_of_a_key_and_tells_it_once(watch: Watch) -> None:
     late = Fault(from_s=9, to_s=12, mode="slow", delay_s=8.0)
     slow = replace(backend(Rotation.IN_BAND, crypto_period_s=16.0), license=LicenseSpec(faults=(late,)))
     watched = watch(slow, plan=ON_DEMAND)
@@ -112,7 +114,7 @@ def test_a_late_license_stalls_playback_for_want_of_a_key_and_tells_it_once(watc
 
 
 @pytest.mark.rule("decisions:D8")
-def test_the_live_delay_counts_from_the_availability_of_a_segment(watch) -> None:
+def test_the_live_delay_counts_from_the_availability_of_a_segment(watch: Watch) -> None:
     watched = watch(backend(Rotation.NONE, first_boundary_s=None), live_delay_us=6 * SECOND)
     joined_after_ast_s = 24 + 0.0  # run-clock 0 is 24 s into the media timeline
     fetched = watched.at(ManifestLoaded)[0]
@@ -130,19 +132,21 @@ def test_the_live_delay_counts_from_the_availability_of_a_segment(watch) -> None
         (LicenseScope.MEDIA, "requested", 1, False),
     ],
 )
-def test_a_scope_decides_how_many_requests_two_keys_cost(watch, ideal, scope, grant, requests, played) -> None:
+def test_a_scope_decides_how_many_requests_two_keys_cost(
+    watch: Watch, ideal: Profile, scope: LicenseScope, grant: str, requests: int, played: bool
+) -> None:
     spec = replace(backend(Rotation.NONE, first_boundary_s=None, keys=KeyPlan.TRACK), license=LicenseSpec(grant=grant))
     profile = replace(ideal, scope=replace(ideal.scope, license_scope=scope))
     watched = watch(spec, profile=profile)
     assert len(watched.of(LicenseRequested)) == requests
     assert (watched.error is None) is played
-    if not played:
+    if watched.error is not None:
         assert watched.error.code == "no-playable"
         assert "disallowed" in str(watched.error)
         assert "disallowed" in [status.value for status in watched.machine.key_statuses().values()]
 
 
-def test_playback_ends_after_the_duration_asked_for(watch) -> None:
+def test_playback_ends_after_the_duration_asked_for(watch: Watch) -> None:
     watched = watch(backend(Rotation.NONE, first_boundary_s=None), duration_us=5 * SECOND)
     (ended,) = watched.of(Ended)
     assert ended.played_us == 5 * SECOND

@@ -14,8 +14,10 @@ from player.drm.plan import ClientPlan
 from player.drm.profile import NextPeriodTrigger
 from player.engine.actions import Fetch, Fetched, Start
 from player.engine.machine import Machine
+from player.engine.profile import Profile
 from player.engine.spec import PlayerSpec
 from player.ids import Pool
+from tests.engine.conftest import Watch
 
 LIVE = BackendSpec(
     content=ContentSpec(tracks=("video-180p", "audio"), rotation=Rotation.IN_BAND, first_boundary_s=10.0), seed=1
@@ -24,7 +26,7 @@ ON_DEMAND = ClientPlan(trigger=NextPeriodTrigger.MEDIA_SEGMENT)
 
 
 @pytest.mark.rule("decisions:D69")
-def test_two_clients_in_the_same_situation_share_their_tables(watch) -> None:
+def test_two_clients_in_the_same_situation_share_their_tables(watch: Watch) -> None:
     pool = Pool()
     first = watch(LIVE, pool=pool, client=0, plan=ON_DEMAND).machine
     second = watch(LIVE, pool=pool, client=1, plan=ON_DEMAND).machine
@@ -33,7 +35,7 @@ def test_two_clients_in_the_same_situation_share_their_tables(watch) -> None:
 
 
 @pytest.mark.rule("decisions:D69")
-def test_a_client_at_rest_holds_no_list_set_or_dictionary(watch) -> None:
+def test_a_client_at_rest_holds_no_list_set_or_dictionary(watch: Watch) -> None:
     machine = watch(LIVE, plan=ON_DEMAND).machine
     room_states = (machine, machine.drm, machine.eme, machine.stream, machine.element, *machine.stream.tracks)
     for state in room_states:
@@ -46,7 +48,7 @@ def test_a_client_at_rest_holds_no_list_set_or_dictionary(watch) -> None:
 
 
 @pytest.mark.rule("decisions:D69")
-def test_without_a_listener_no_event_is_made(ideal) -> None:
+def test_without_a_listener_no_event_is_made(ideal: Profile) -> None:
     machine = Machine(PlayerSpec(mpd_url="http://x/", profile=ideal), Pool(), Draw(1, 0), epoch_us=0)
     machine.receive(Start(), 0)
     (fetch,) = machine.actions(0)
@@ -58,7 +60,7 @@ def test_without_a_listener_no_event_is_made(ideal) -> None:
 
 @pytest.mark.rule("decisions:D78")
 @pytest.mark.parametrize("stop_at_s", [0.001, 0.03, 0.05, 0.082, 0.09, 0.1, 5.0, 10.029, 10.031, 10.06, 12.0])
-def test_a_client_dropped_in_any_state_leaves_nothing_behind(watch, stop_at_s: float) -> None:
+def test_a_client_dropped_in_any_state_leaves_nothing_behind(watch: Watch, stop_at_s: float) -> None:
     watched = watch(LIVE, plan=ON_DEMAND, duration_us=None, stop_at_s=stop_at_s)
     dropped = [weakref.ref(x) for x in (watched.machine.drm, watched.machine.stream) if hasattr(x, "__weakref__")]
     kinds_before = counted()
@@ -73,7 +75,7 @@ def counted() -> int:
     return sum(1 for x in gc.get_objects() if str(type(x).__module__).startswith("player.engine"))
 
 
-def test_an_answer_to_an_action_that_no_longer_counts_changes_nothing(ideal) -> None:
+def test_an_answer_to_an_action_that_no_longer_counts_changes_nothing(ideal: Profile) -> None:
     machine = Machine(PlayerSpec(mpd_url="http://x/", profile=ideal), Pool(), Draw(1, 0), epoch_us=0)
     machine.receive(Start(), 0)
     (fetch,) = machine.actions(0)
@@ -85,7 +87,7 @@ def test_an_answer_to_an_action_that_no_longer_counts_changes_nothing(ideal) -> 
 
 
 @pytest.mark.rule("decisions:D38")
-def test_in_band_content_names_no_key_before_one_was_seen(watch) -> None:
+def test_in_band_content_names_no_key_before_one_was_seen(watch: Watch) -> None:
     early = watch(LIVE, plan=ON_DEMAND, duration_us=None, stop_at_s=0.04)
     assert dict(early.machine.key_statuses()) == {}
     later = watch(LIVE, plan=ON_DEMAND, duration_us=None, stop_at_s=5.0)
@@ -93,7 +95,7 @@ def test_in_band_content_names_no_key_before_one_was_seen(watch) -> None:
 
 
 @pytest.mark.rule("decisions:D1")
-def test_the_same_seed_gives_the_same_events_at_the_same_instants(watch) -> None:
+def test_the_same_seed_gives_the_same_events_at_the_same_instants(watch: Watch) -> None:
     jitter = ClientPlan(trigger=NextPeriodTrigger.MANIFEST_REFRESH_SPREAD, margin_s=1.0)
     spec = BackendSpec(
         content=ContentSpec(
