@@ -32,6 +32,7 @@ def assert_same_samples(run: Run, clear: Mapping[str, Clear]) -> None:
     assert played == {kind: (one.samples, one.sha256) for kind, one in clear.items()}
 
 
+@pytest.mark.rule("decisions:D34")
 @pytest.mark.parametrize("scheme", ["cenc", "cbcs"])
 @pytest.mark.parametrize("form", ["live", "time", "on-demand"])
 def test_content_under_a_single_key_plays_to_the_clear_samples(
@@ -105,6 +106,7 @@ EDITS: Mapping[str, tuple[str, Callable[[str], str]]] = {
 }
 
 
+@pytest.mark.rule("decisions:D33")
 @pytest.mark.parametrize("edit", EDITS)
 def test_so_does_an_mpd_that_was_written_another_way(
     edit: str, play: Play, origin: Origin, packaged: Packaged, clear: Mapping[str, Clear]

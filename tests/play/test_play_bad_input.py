@@ -17,6 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.play.conftest import Origin, Packaged, Play, Run
 
+pytestmark = pytest.mark.rule("decisions:D61")
+
 KID = "000102030405060708090a0b0c0d0e0f"
 KEY = "101112131415161718191a1b1c1d1e1f"
 UUID = "00010203-0405-0607-0809-0a0b0c0d0e0f"
@@ -134,6 +136,7 @@ def test_a_redirect_without_end(play: Play, origin: Origin) -> None:
     assert_one_clear_line(play(f"{origin.url}/x.mpd", *WITH_KEY), NOT_PLAYED, f"{origin.url}/x.mpd", "redirects")
 
 
+@pytest.mark.rule("decisions:D34")
 def test_a_live_mpd_cannot_be_played_as_fast_as_possible(play: Play, content: Origin) -> None:
     text = (content.folder / "x.mpd").read_text().replace('type="static"', 'type="dynamic"')
     content.route("/x.mpd", body=text.encode())
@@ -205,12 +208,14 @@ def licensed(url: str, profile: Path) -> tuple[str, ...]:
     return ("--license-url", url, "--profile", str(profile), *FAST, "--json")
 
 
+@pytest.mark.rule("decisions:D32")
 def test_no_source_of_a_key(play: Play, content: Origin) -> None:
     run = play(f"{content.url}/x.mpd", *FAST, "--json")
     assert_one_clear_line(run, NOT_PLAYED, "license")
     assert run.result["error"]["code"] == "no-license-url"
 
 
+@pytest.mark.rule("decisions:D32")
 def test_the_key_of_another_key_id(play: Play, content: Origin) -> None:
     run = play(f"{content.url}/x.mpd", "--key", f"{'f' * 32}:{KEY}", *FAST, "--json")
     assert_one_clear_line(run, NOT_PLAYED)
