@@ -51,11 +51,12 @@ class Attempt:
 
 @dataclass(slots=True)
 class Stall:
-    """`for_us` NEVER: it lasted to the end."""
+    """`kid`: the key that was missing, None where the network was. `for_us` NEVER: it lasted to the end."""
 
     client: int
     at_us: int
     cause: str
+    kid: KeyId | None
     for_us: int = NEVER
 
 
@@ -108,7 +109,7 @@ class Observations:
         self.started[client] = now
 
     def stalled(self, client: int, now: int, event: Stalled) -> None:
-        self._standing[client] = Stall(client, now, event.cause)
+        self._standing[client] = Stall(client, now, event.cause, event.kid)
         self.stalls.append(self._standing[client])
 
     def resumed(self, client: int, now: int, event: Resumed) -> None:
