@@ -200,7 +200,7 @@ def _gave_up(t: _Tally, _event: LicenseFailed) -> None:
 
 
 def _key_status(t: _Tally, event: KeyStatusChanged) -> None:
-    t.keys[event.kid] = event.new
+    t.keys[event.kid] = str(event.new)  # a plain word: an enum shows its class in a repr
 
 
 def _opened(t: _Tally, event: TrackOpened) -> None:
