@@ -73,9 +73,9 @@ def _why_known(entries: list[keys.Entry], status: Status) -> SkipReason:
 
 
 def _judge_embedded(root: KeyId, table: Table, leaves: tuple[KeyId, ...]) -> Answer:
-    """A leaf goes to the CDM once its root is there; while the root is on its way it waits."""
+    """A leaf goes to the CDM once its root is there; while the root is on its way, or to be renewed, it waits."""
     entry = keys.find(table, root)
-    if entry is not None and entry.status is ExtendedStatus.REQUESTED:
+    if entry is not None and entry.status in (ExtendedStatus.REQUESTED, ExtendedStatus.EXPIRED):
         return Wait()
     return Ask(leaves)
 

@@ -61,7 +61,7 @@ MAY_FOLLOW: Final = {
     _S.EXPECTED: frozenset({_S.UNKNOWN}),
     _S.REQUESTED: frozenset({_S.UNKNOWN, _S.EXPECTED, _S.LOST, _S.EXPIRED, _S.FAILED}),
     _S.DISALLOWED: frozenset({_S.UNKNOWN, _S.EXPECTED, _S.REQUESTED}),
-    _S.FAILED: frozenset({_S.REQUESTED}),
+    _S.FAILED: frozenset({_S.REQUESTED, _S.EXPIRED}),
     _S.LOST: _FROM_CDM | {_S.REQUESTED},
     **dict.fromkeys(_FROM_CDM, frozenset(_S)),
 }
@@ -128,6 +128,14 @@ def disallow(table: Table, kids: tuple[KeyId, ...], slot: int, why: str) -> Tabl
     for kid in kids:
         if find(table, kid) is None or find(table, kid).status in MAY_FOLLOW[_S.DISALLOWED]:  # type: ignore[union-attr]
             table = put(table, kid, _S.DISALLOWED, slot, why)
+    return table
+
+
+def expire(table: Table, slot: int) -> Table:
+    """A renewal brought nothing that has not expired: asking once more would bring the same."""
+    for entry in table:
+        if entry.slot == slot and entry.status is _S.EXPIRED:
+            table = put(table, entry.kid, _S.FAILED, slot, "expired-again")
     return table
 
 

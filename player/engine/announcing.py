@@ -9,6 +9,7 @@ from player.drm import plan
 from player.drm.cause import Cause
 from player.drm.events import PrefetchPlanned
 from player.drm.init_data import InitData, Origin, Unit, from_boxes, from_kids
+from player.drm.keys import ExtendedStatus
 from player.drm.profile import MediaEvent
 from player.eme.events import Encrypted
 from player.engine import keys
@@ -92,28 +93,46 @@ def announce_init(m: Machine, track: Track, init: InitSegment, now: int) -> None
 
 def announce_fragment(m: Machine, track: Track, fragment: Fragment, now: int) -> None:
     """A media segment was read: its boxes each time they occur, and key ids that no box spoke of."""
-    if not (fragment.kids or fragment.init_data):
-        return
-    open_key_system(m)
-    _tell_encrypted(m, track, fragment.init_data)
+    if fragment.kids or fragment.init_data:
+        open_key_system(m)
+        _tell_encrypted(m, track, fragment.init_data)
+        _announce_boxes(m, track, fragment, now)
+        _announce_unknown(m, fragment.kids, Origin.MEDIA_SEGMENT, keys.unit(track), now)
+
+
+def ask_again(m: Machine, track: Track, fragment: Fragment, kid: KeyId, now: int) -> None:
+    """Playback waits for this key: see to it that something is about to bring it."""
+    entry = table.find(m.drm.keys, kid)
+    if entry is not None and entry.status is ExtendedStatus.EXPIRED:
+        keys.renew(m, kid, now)
+    elif _is_unasked(m, kid):
+        _announce_boxes(m, track, fragment, now)
+        _announce_unknown(m, (kid,), Origin.MEDIA_SEGMENT, keys.unit(track), now)
+
+
+def _announce_boxes(m: Machine, track: Track, fragment: Fragment, now: int) -> None:
     rules = m.spec.profile.announce
-    parsed = rules.parse_moof_pssh
-    origin, unit = (Origin.MEDIA_SEGMENT, keys.unit(track)) if parsed else (Origin.EVENT, None)
-    if parsed or rules.media_event is MediaEvent.REQUEST:
+    origin, unit = (Origin.MEDIA_SEGMENT, keys.unit(track)) if rules.parse_moof_pssh else (Origin.EVENT, None)
+    if rules.parse_moof_pssh or rules.media_event is MediaEvent.REQUEST:
         for boxes in fragment.init_data:
             found = _read_boxes(m, boxes, origin, unit)
             if found is not None:
                 keys.announce_one(m, found, now)
-    _announce_unknown(m, fragment.kids, Origin.MEDIA_SEGMENT, unit, now)
 
 
-def _announce_unknown(m: Machine, kids: tuple[KeyId, ...], origin: Origin, unit: Unit | None, now: int) -> None:
+def _announce_unknown(m: Machine, kids: tuple[KeyId, ...], origin: Origin, unit: Unit, now: int) -> None:
     """Key ids that are in no box and not in the manifest: asked for as they are."""
-    waiting = {kid for init_data in m.drm.waiting for kid in init_data.kids}
-    unknown = tuple(kid for kid in kids if table.find(m.drm.keys, kid) is None and kid not in waiting)
-    found = m.pool.remember(from_kids, unknown, origin, unit) if unknown else None
+    unasked = tuple(kid for kid in kids if _is_unasked(m, kid))
+    found = m.pool.remember(from_kids, unasked, origin, unit) if unasked else None
     if isinstance(found, InitData):
         keys.announce_one(m, found, now)
+
+
+def _is_unasked(m: Machine, kid: KeyId) -> bool:
+    """Nothing is known of the key but that its session is gone, and no announcement of it waits."""
+    entry = table.find(m.drm.keys, kid)
+    gone = entry is None or entry.status is ExtendedStatus.LOST
+    return gone and not any(kid in init_data.kids for init_data in m.drm.waiting)
 
 
 def _tell_encrypted(m: Machine, track: Track, runs: tuple[bytes, ...]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from player.drm.keys import Verdict
 from player.eme.cdm import Decrypt, Decrypted
-from player.engine import keys, tracks
+from player.engine import announcing, keys, tracks
 from player.engine.actions import CdmCall, Deliver
 from player.engine.spec import Media
 from player.engine.track import Track
@@ -27,11 +27,12 @@ def advance(m: Machine, track: Track, now: int) -> None:
         if kid is None:
             _release(m, track, _clear_run(head))
             continue
-        verdict = keys.verdict_of(m, track, kid, now)
+        verdict = keys.verdict_of(m, kid)
         if verdict is Verdict.BLOCK:
             tracks.fall_back(m, track, kid, now)
             return
         if verdict is Verdict.UNDECIDED or track.refused == kid:
+            announcing.ask_again(m, track, head.fragment, kid, now)
             return
         if m.spec.media is Media.SIGNALS:
             _release(m, track, _run_of(head))

@@ -24,6 +24,7 @@ class Exchange:
         "held_until",
         "init_data",
         "intended",
+        "licensed",
         "message",
         "origin",
         "request",
@@ -39,6 +40,7 @@ class Exchange:
         self.origin = cause  # of the first attempt
         self.intended = intended  # when the key logic wanted the request to leave
         self.message = b""  # what the CDM wants to be sent; empty: nothing yet
+        self.licensed = False  # the CDM has taken a license
         self.sequence = 0
         self.attempt = 0
         self.request: Fetch | None = None

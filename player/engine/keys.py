@@ -10,7 +10,7 @@ from player.drm import keys as table
 from player.drm.announce import Ask, Skip, Wait
 from player.drm.cause import Cause
 from player.drm.events import InitDataAnnounced, InitDataSkipped, KeyStatusChanged, SessionCreated
-from player.drm.init_data import InitData, Origin, Unit, from_kids
+from player.drm.init_data import InitData, Origin, Unit
 from player.drm.keys import ExtendedStatus, Table, Verdict
 from player.eme import table as eme
 from player.eme.cdm import Close
@@ -146,16 +146,24 @@ def set_keys(m: Machine, new: Table) -> None:
             m.tell(KeyStatusChanged(kid=entry.kid, old=old_status, new=entry.status, why=entry.why))
 
 
-def verdict_of(m: Machine, track: Track, kid: KeyId, now: int) -> Verdict:
-    """May samples of this key be decrypted? A key that nothing has asked for yet is asked for."""
+def verdict_of(m: Machine, kid: KeyId) -> Verdict:
+    """May samples of this key be decrypted?"""
     entry = table.find(m.drm.keys, kid)
-    if entry is None or entry.status is ExtendedStatus.LOST:
-        if not any(kid in init_data.kids for init_data in m.drm.waiting):
-            found = m.pool.remember(from_kids, (kid,), Origin.MEDIA_SEGMENT, unit(track))
-            if isinstance(found, InitData):
-                announce_one(m, found, now)
-        return Verdict.UNDECIDED
-    return table.verdict(entry.status, m.spec.profile.status)
+    return Verdict.UNDECIDED if entry is None else table.verdict(entry.status, m.spec.profile.status)
+
+
+def renew(m: Machine, kid: KeyId, now: int) -> None:
+    """The key has expired: ask again with the init data of the session that held it, or of that session's root."""
+    entry = table.find(m.drm.keys, kid)
+    row = None if entry is None else eme.find(m.eme, entry.slot)
+    if row is not None and row.parent is not None:
+        row = eme.find(m.eme, row.parent)
+    if row is None:
+        return
+    held = tuple(entry.kid for entry in m.drm.keys if entry.slot == row.slot)
+    close_session(m, row.slot)
+    again = InitData(type=row.init_data_type, data=row.init_data, kids=held, origin=Origin.MPD)
+    announce_one(m, again, now, Cause.RENEWAL)
 
 
 def playable(m: Machine, group: AdaptationSet, representation: Representation) -> bool:

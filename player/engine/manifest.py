@@ -10,7 +10,7 @@ from typing import Final
 
 from player.drm.scope import Layout, Listed
 from player.errors import LicenseError
-from player.ids import CLEARKEY, CLEARKEY_DASH_SYSTEM, HIERARCHY, HIERARCHY_SYSTEM, KeyId, SystemId
+from player.ids import CLEARKEY, CLEARKEY_DASH_SYSTEM, COMMON_SYSTEM, HIERARCHY, HIERARCHY_SYSTEM, KeyId, SystemId
 from player.isobmff import sidx
 from player.mpd.model import ContentProtection, Period, Presentation, Representation
 from player.mpd.timeline import SegmentIndex, segment_index
@@ -18,9 +18,11 @@ from player.wire import announce
 
 _DESCRIPTORS: Final[dict[str, tuple[SystemId, ...]]] = {
     # the ContentProtection descriptors that speak to a key system
-    CLEARKEY: (CLEARKEY_DASH_SYSTEM,),
+    CLEARKEY: (CLEARKEY_DASH_SYSTEM, COMMON_SYSTEM),
     HIERARCHY: (HIERARCHY_SYSTEM,),
 }
+
+_GENERIC: Final = "urn:mpeg:dash:mp4protection:2011"
 
 
 class Manifest:
@@ -72,15 +74,14 @@ class Manifest:
         return tuple(dict.fromkeys(found))
 
     def license_urls(self, key_system: str) -> tuple[str, ...]:
-        """Equal alternatives from the descriptors of a key system, the generic ones after."""
-        own = {f"urn:uuid:{system}" for system in _DESCRIPTORS[key_system]}
-        ordered = sorted(self.protections, key=lambda p: p.scheme not in own)
-        return next((p.license_urls for p in ordered if p.license_urls), ())
+        """Equal alternatives: of the key system's own descriptors, else of the generic one."""
+        own = [p for scheme in _schemes(key_system) for p in self.protections if p.scheme == scheme]
+        generic = [p for p in self.protections if p.scheme == _GENERIC]
+        return next((p.license_urls for p in (*own, *generic) if p.license_urls), ())
 
     def names(self, key_system: str) -> bool:
         """Does a descriptor speak to this key system?"""
-        own = {f"urn:uuid:{system}" for system in _DESCRIPTORS[key_system]}
-        return any(p.scheme in own for p in self.protections)
+        return any(p.scheme in _schemes(key_system) for p in self.protections)
 
     @cached_property
     def announcements(self) -> tuple[tuple[int, announce.Announcement], ...]:
@@ -91,6 +92,10 @@ class Manifest:
                 if stream.scheme == announce.SCHEME:
                     found += [(event.start_us, read) for event in stream.events if (read := _read(event.text))]
         return tuple(found)
+
+
+def _schemes(key_system: str) -> tuple[str, ...]:
+    return tuple(f"urn:uuid:{system}" for system in _DESCRIPTORS[key_system])
 
 
 NONE_YET: Final = Manifest(Presentation(url="", dynamic=False, periods=()))

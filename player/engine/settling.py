@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from player.drm import keys as table
+from player.drm.cause import Cause
 from player.drm.keys import ExtendedStatus
 from player.drm.profile import LicenseScope, MissingKeyVerdict
 from player.eme import table as eme
@@ -55,12 +56,13 @@ def run_deadlines(m: Machine, now: int) -> None:
 
 
 def _settle(m: Machine, call: SessionCall, handled: Handled, now: int) -> None:
-    for output in tasks.settle(m.eme, m.pool, call, handled):
+    outputs = tasks.settle(m.eme, m.pool, call, handled)
+    for output in outputs:
         if m.hears(type(output)):
             m.tell(output)
         _follow(m, output, now)
-    if isinstance(call, GenerateRequest | Update):
-        _conclude(m, call)
+    for slot in dict.fromkeys(output.session.slot for output in outputs):
+        _conclude(m, slot)
 
 
 def _follow(m: Machine, output: Output, now: int) -> None:
@@ -71,6 +73,8 @@ def _follow(m: Machine, output: Output, now: int) -> None:
             licensing.message(m, output)
         case Settled(error=EmeError() as error):
             _call_failed(m, output, error, now)
+        case Settled(call=Update()):
+            _licensed(m, output.session.slot)
         case SessionClosed():
             keys.session_closed(m, output)
         case _:
@@ -89,17 +93,24 @@ def _call_failed(m: Machine, output: Settled, error: EmeError, now: int) -> None
         licensing.give_up(m, exchange, LicenseError("request-generate", f"the CDM refused the init data: {error}"))
 
 
-def _conclude(m: Machine, call: GenerateRequest | Update) -> None:
+def _licensed(m: Machine, slot: int) -> None:
+    exchange = licensing.of_slot(m, slot)
+    if exchange is not None:
+        exchange.licensed = True
+
+
+def _conclude(m: Machine, slot: int) -> None:
     """The exchange is over once statuses are final: after the license, or where init data alone brought the keys."""
-    exchange = licensing.of_slot(m, call.slot)
-    row = eme.find(m.eme, call.slot)
+    exchange, row = licensing.of_slot(m, slot), eme.find(m.eme, slot)
     if exchange is None or row is None:
         return
-    if isinstance(call, GenerateRequest) and (exchange.message or not row.statuses):
+    if not exchange.licensed and (exchange.message or not row.statuses):
         return
     if any(status is KeyStatus.STATUS_PENDING for _, status in row.statuses):
         return
-    _absent(m, exchange.slot)
+    _absent(m, slot)
+    if exchange.origin is Cause.RENEWAL:
+        keys.set_keys(m, table.expire(m.drm.keys, slot))
     m.exchanges = tuple(other for other in m.exchanges if other is not exchange)
 
 

@@ -152,3 +152,25 @@ def test_playback_ends_after_the_duration_asked_for(watch: Watch) -> None:
     assert ended.played_us == 5 * SECOND
     assert ended.ended is False
     assert watched.error is None
+
+
+@pytest.mark.parametrize("rotation", [Rotation.NONE, Rotation.HIERARCHY])
+def test_a_license_that_ends_is_renewed_and_playback_goes_on(watch, rotation) -> None:
+    boundary = {} if rotation is Rotation.HIERARCHY else {"first_boundary_s": None}
+    spec = replace(backend(rotation, **boundary), license=LicenseSpec(validity_s=7.0))
+    watched = watch(spec, key_system=HIERARCHY, license_url="http://license.test/license/hierarchy")
+    asked = causes(watched)
+    assert asked[0] is Cause.START
+    assert set(asked[1:]) == {Cause.RENEWAL}
+    assert 3 <= len(asked) <= 5  # every seven seconds of thirty
+    assert watched.error is None
+    assert watched.of(Ended)[0].played_us == 30 * SECOND
+    assert not watched.of(Stalled)
+
+
+def test_a_renewal_that_brings_an_expired_license_is_not_repeated_for_ever(watch) -> None:
+    spec = replace(backend(Rotation.NONE, first_boundary_s=None), license=LicenseSpec(validity_s=0.001))
+    watched = watch(spec, key_system=HIERARCHY, license_url="http://license.test/license/hierarchy")
+    assert watched.error is not None
+    assert causes(watched) == [Cause.START, Cause.RENEWAL]
+    assert "failed" in {status.value for status in watched.machine.key_statuses().values()}
