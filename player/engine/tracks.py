@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 def open_period(m: Machine, track: Track, period: Period, group: AdaptationSet, now: int) -> None:
     """The track goes on in this Period."""
     track.period, track.adaptation_set, track.last, track.inits = period, group, None, ()
+    chosen = wished(m, track, None)
     if m.hears(TrackOpened):
-        m.tell(_told(track))
-    represent(m, track, wished(m, track, None), now)
+        m.tell(_told(track, chosen))
+    represent(m, track, chosen, now)
 
 
-def _told(track: Track) -> TrackOpened:
+def _told(track: Track, chosen: Representation) -> TrackOpened:
     return TrackOpened(
         period=track.period_number,
         track=track.number,
         kind=track.kind,
         adaptation_set=track.adaptation_set.id,
-        codecs=track.adaptation_set.representations[0].codecs,
+        codecs=chosen.codecs,
     )
 
 
