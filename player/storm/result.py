@@ -12,7 +12,6 @@ import platform
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ import msgspec
 
 from player.clock import SECOND, seconds
 from player.ids import ContentKey, KeyId
+from player.runtime.version import version
 from player.storm import latency, oracles, series, stalls, validity
 from player.storm import summary as summaries
 from player.storm.boundaries import Boundary, attempts_at, boundaries, lost_clients, usable_at
@@ -110,7 +110,7 @@ def _written(value: object) -> object:
 
 
 def _environment(record: Record) -> dict[str, Any]:
-    constant = {"clock": record.spec.clock.value, "keystorm": _version()}
+    constant = {"clock": record.spec.clock.value, "keystorm": version()}
     if record.spec.clock is ClockKind.VIRTUAL:
         return constant | {"epoch": "2026-01-01T00:00:00Z"}
     return constant | {
@@ -124,13 +124,6 @@ def _environment(record: Record) -> dict[str, Any]:
         "connections": "pooled: one pool for media, one for licenses",
         "optimized": sys.flags.optimize,
     }
-
-
-def _version() -> str:
-    try:
-        return version("keystorm")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _totals(record: Record) -> dict[str, Any]:
