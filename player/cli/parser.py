@@ -35,4 +35,5 @@ class ShowVersion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         from player.runtime.version import version
 
-        parser.exit(message=f"keystorm {version()}\n")
+        print("keystorm", version())
+        parser.exit()

@@ -13,7 +13,7 @@ from player.errors import UsageError
 from player.runtime.memory import Link
 from player.runtime.profiles import load_profile, with_license_scope
 from player.scenario.schema import Network, Scenario, UniformSeconds
-from player.storm.spec import ClockKind, StormSpec, StrategySpec, Uniform
+from player.storm.spec import ClockKind, DriverKind, StormSpec, StrategySpec, Uniform
 
 
 def to_backend(scenario: Scenario, *, seed: int | None = None) -> BackendSpec:
@@ -27,6 +27,7 @@ def to_storm(
     clients: int | None = None,
     seed: int | None = None,
     strategies: Sequence[str] = (),
+    driver: DriverKind | None = None,
     clock: ClockKind | None = None,
     media: Media | None = None,
 ) -> StormSpec:
@@ -45,7 +46,7 @@ def to_storm(
         join=_uniform(crowd.join),
         live_delay=_uniform(crowd.live_delay_s),
         link=_link(scenario.network),
-        driver=storm.driver,
+        driver=driver or storm.driver,
         clock=clock or storm.clock,
         media=media or storm.media,
         seed=storm.seed if seed is None else seed,
