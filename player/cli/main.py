@@ -36,8 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _run(arguments)
         sys.stdout.flush()
-    except SystemExit as end:  # argparse: help and version have been printed
-        return end.code if isinstance(end.code, int) else DONE
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
@@ -65,6 +63,13 @@ def complain(code: str, message: str, exits: int) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    try:
+        return _command(arguments)
+    except SystemExit as end:  # argparse: help and version have been printed
+        return end.code if isinstance(end.code, int) else DONE
+
+
+def _command(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in COMMANDS:
         _front().read(arguments)
         raise UsageError(f"no command given; there are: {', '.join(COMMANDS)}")
