@@ -52,8 +52,8 @@ async def _serve(spec: BackendSpec, listen: str, token: str | None, *, as_json: 
     log = talk()
 
     def tell(entry: LicenseLogEntry) -> None:
-        kids = " ".join(map(str, entry.kids))
-        log.info("license request", status=entry.status, kids=kids, cause=entry.cause or None)
+        attribution = {} if entry.cause is None else {"client": entry.client, "cause": entry.cause}
+        log.info("license request", status=entry.status, kids=" ".join(map(str, entry.kids)), **attribution)
 
     over = asyncio.Event()
     with on_interrupt(over.set):

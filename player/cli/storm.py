@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from player.cli import values
 from player.cli.main import DONE, FAILED
 from player.cli.outputs import check_writable
 from player.cli.side_by_side import play_all
+from player.cli.talk import talk
 from player.engine.spec import Media
 from player.scenario.load import find, load
 from player.scenario.specs import to_storm
@@ -74,12 +76,7 @@ def storm(options: Namespace) -> list[Run]:
     )
     runs = [result.build(record) for record in play_all(spec, scenario=path.stem, trace=options.trace)]
     _tell(runs, as_json=options.json)
-    if options.result is not None:
-        result.write(options.result, runs)
-    if options.report is not None:
-        from player.storm import report  # charts are heavy, and not everybody wants them
-
-        report.write(options.report, runs)
+    _write(runs, options)
     return runs
 
 
@@ -89,3 +86,26 @@ def _tell(runs: list[Run], *, as_json: bool) -> None:
         print(json.dumps(summaries[0] if len(summaries) == 1 else summaries, ensure_ascii=False), flush=True)
     else:
         table.show(runs)
+
+
+def _write(runs: list[Run], options: Namespace) -> None:
+    log = talk()
+    if options.result is not None:
+        result.write(options.result, runs)
+        log.info("written", result=str(options.result))
+    if options.report is not None:
+        from player.storm import report  # charts are heavy, and not everybody wants them
+
+        report.write(options.report, runs, command=again(options))
+        log.info("written", report=str(options.report))
+
+
+def again(options: Namespace) -> str:
+    """What to type to run the same storm once more."""
+    words = ["keystorm", "storm", options.scenario]
+    for name in ("clients", "seed", "driver", "clock", "media"):
+        if getattr(options, name) is not None:
+            words += [f"--{name}", str(getattr(options, name))]
+    for name in options.strategy or ():
+        words += ["--strategy", name]
+    return shlex.join(words)

@@ -142,7 +142,9 @@ def test_the_demo_plays_its_scenario_and_writes_its_page(
     assert "300 viewers, a new key every 8 seconds" in told
     assert "verdict" in told
     assert "seed 2" in told
-    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "keystorm storm demo --clients 3 --seed 2 --clock virtual" in page, "how to run it again"
 
 
 def test_traces_of_several_strategies_lie_beside_each_other() -> None:
