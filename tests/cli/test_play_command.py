@@ -23,6 +23,7 @@ TRACK_FIELDS = ["id", "kind", "codec", "representations", "samples", "bytes", "s
 Urls = dict[str, Any]
 
 
+@pytest.mark.rule("decisions:D34")
 def test_a_presentation_on_demand_is_told_as_json_with_every_field(keystorm: Keystorm, backend: Urls) -> None:
     ended = keystorm("play", backend["vod_url"], "--as-fast-as-possible", "--json", "--seed", "3")
     assert (ended.status, ended.stderr) == (0, "")
@@ -33,11 +34,6 @@ def test_a_presentation_on_demand_is_told_as_json_with_every_field(keystorm: Key
     assert result["played_s"] == pytest.approx(16)
     assert (result["license_requests"], result["licenses"], result["stalls"]) == (1, 1, [])
     assert set(result["keys"].values()) == {"usable"}
-
-
-@pytest.mark.rule("decisions:D34")
-def test_a_wait_for_a_key_is_told_as_blocked_where_time_is_not_waited_for(keystorm: Keystorm, backend: Urls) -> None:
-    result = keystorm("play", backend["vod_url"], "--as-fast-as-possible", "--json").json
     (wait,) = result["blocked"]
     assert list(wait) == ["at_s", "for_s", "kid"]
     assert wait["kid"] in result["keys"]
