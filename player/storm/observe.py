@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from player.drm.cause import Cause
 from player.drm.events import KeyStatusChanged, LicenseAnswered, LicenseFailed, LicenseRequested
@@ -60,6 +60,13 @@ class Stall:
     for_us: int = NEVER
 
 
+class Start(NamedTuple):
+    """When a client began to play, on the run clock, and where on the presentation timeline."""
+
+    at_us: int
+    position_us: int
+
+
 @dataclass(slots=True)
 class Observations:
     """Everything one run showed. `usable`: when a client could first use a key."""
@@ -67,7 +74,7 @@ class Observations:
     attempts: list[Attempt] = field(default_factory=list)
     stalls: list[Stall] = field(default_factory=list)
     usable: dict[tuple[int, KeyId], int] = field(default_factory=dict)
-    started: dict[int, int] = field(default_factory=dict)
+    started: dict[int, Start] = field(default_factory=dict)
     gave_up: dict[int, str] = field(default_factory=dict)  # client -> one line
     lost: dict[str, list[int]] = field(default_factory=dict)  # kind of exception -> clients whose task raised
     _open: dict[tuple[int, int], Attempt] = field(default_factory=dict)
@@ -105,8 +112,8 @@ class Observations:
         if event.new == ExtendedStatus.USABLE:
             self.usable.setdefault((client, event.kid), now)
 
-    def playing(self, client: int, now: int, _event: Started) -> None:
-        self.started[client] = now
+    def playing(self, client: int, now: int, event: Started) -> None:
+        self.started[client] = Start(now, event.position_us)
 
     def stalled(self, client: int, now: int, event: Stalled) -> None:
         self._standing[client] = Stall(client, now, event.cause, event.kid)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from player.backend.rotation.schedule import live_schedule
 from player.backend.spec import Discipline, KeyPlan, Overload, Rotation
 from player.clock import seconds, us
 from player.drm.cause import Cause
-from player.storm import forms, population
+from player.storm import forms
 from player.storm.boundaries import Boundary, lost_clients
 from player.storm.document import FormResult
 from player.storm.forms import Form
@@ -162,21 +163,22 @@ def _slacks_s(
     sent = {attempt.client: attempt.sent_us for attempt in attempts if attempt.attempt == 1}
     mine = {stall.client: stall.from_us for stall in stood}
     return tuple(
-        seconds(boundary.at_us + _behind_us(record, client, mine.get(client, boundary.at_us)) - sent_us)
+        seconds(boundary.at_us + behind_us(record, client, mine.get(client, boundary.at_us)) - sent_us)
         for client, sent_us in sent.items()
         if sent_us != NEVER and client in record.seen.started
     )
 
 
-def _behind_us(record: Record, number: int, until_us: int) -> int:
-    who = population.client(record.spec, number)
-    startup_us = record.seen.started[number] - who.join_us
+def behind_us(record: Record, client: int, until_us: int) -> int:
+    """How long after a segment becomes available this client plays its start, before it stalls at `until_us`."""
+    schedule = live_schedule(record.backend.content)
+    start = record.seen.started[client]
     stalled_us = sum(
         stall.for_us
         for stall in record.seen.stalls
-        if stall.client == number and stall.for_us != NEVER and stall.at_us < until_us
+        if stall.client == client and stall.for_us != NEVER and stall.at_us < until_us
     )
-    return who.live_delay_us + startup_us + stalled_us
+    return start.at_us + schedule.lead - schedule.segment - start.position_us + stalled_us
 
 
 def _beside(form: Form, measured: float) -> FormResult:
