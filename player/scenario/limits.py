@@ -25,6 +25,7 @@ _DAY_S: Final = 86_400
 _YEAR_S: Final = 365 * _DAY_S
 _MAX_SEED: Final = 2**63 - 1  # TOML's largest integer
 _MAX_LINE: Final = 200
+_MAX_NAME: Final = 60  # characters of a name that is looked for among those there are
 
 NOT_BUILT: Final[Mapping[str, tuple[str, ...]]] = {
     "$.clients.join.model": ("burst", "replay"),
@@ -41,6 +42,7 @@ NOT_BUILT: Final[Mapping[str, tuple[str, ...]]] = {
 
 def unknown(name: str, known: Collection[str], planned: Iterable[str] = ()) -> str:
     """One clause for a name that is none of those there are."""
+    name = name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}…"
     there_are = f"there {'is' if len(known) == 1 else 'are'}: {', '.join(known)}"
     if name in planned:
         return f"{name!r} is not built yet; {there_are}"

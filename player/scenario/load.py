@@ -83,5 +83,7 @@ def _toml(text: str, file: str) -> dict[str, Any]:
         end = f"line {text.count(chr(10)) + 1}"
         place, reason = (f"line {at[2]} column {at[3]}", at[1]) if at else (end, str(error))
         raise ScenarioError(file, place, reason, code="bad-toml") from None
+    except ValueError:  # Python reads no number of so many digits
+        raise ScenarioError(file, "$", "a number of thousands of digits", code="bad-toml") from None
     except RecursionError:
         raise ScenarioError(file, "$", "nested too deeply", code="bad-toml") from None

@@ -22,6 +22,7 @@ MAX_ITEMS: Final = 10_000  # of one list
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _INDEX: Final = re.compile(r"\[\d+\]")
 _SHOWN: Final = 40  # characters of a value in an error
+_MOST: Final = 2**63  # TOML's own bound, which Python's reader does not keep
 _KINDS: Final[Mapping[type, str]] = {
     str: "a text", int: "a whole number", float: "a number", bool: "true or false", dict: "a table", list: "a list",
 }  # fmt: skip
@@ -74,6 +75,8 @@ def _scalar(kind: Any, data: object, file: str, path: str) -> object:
         return _key_id(data, file, path)
     if issubclass(kind, StrEnum):
         return _name(kind, data, file, path)
+    if isinstance(data, int) and abs(data) > _MOST:
+        raise ScenarioError(file, path, "a whole number beyond 64 bits, which TOML does not have")
     if kind is float and type(data) is int:
         return float(data)
     if type(data) is not kind:  # exact: a bool is no int here
