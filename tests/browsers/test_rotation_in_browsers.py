@@ -53,7 +53,6 @@ class Run:
 RUNS: Final = (
     Run(player="shaka", package="shaka-player", rotation=Rotation.IN_BAND),
     Run(player="rxplayer", package="rx-player", rotation=Rotation.IN_BAND),
-    Run(player="shaka", package="shaka-player", rotation=Rotation.NEW_PERIOD),
     Run(player="rxplayer", package="rx-player", rotation=Rotation.NEW_PERIOD),
     Run(player="dashjs", package="dashjs", rotation=Rotation.NEW_PERIOD),
 )

@@ -71,7 +71,7 @@ def test_keys_that_rotate_in_band_are_not_named_in_the_mpd(origin: MakeOrigin) -
 
 def test_a_new_period_has_its_own_kid_start_and_init_segment(origin: MakeOrigin) -> None:
     fetch = origin(rotation=Rotation.NEW_PERIOD, **DEMO)
-    body = fetch("/live/manifest.mpd", 12).body
+    body = fetch("/live/manifest.mpd", 9).body
     periods = tree(body).findall("mpd:Period", NS)
     assert [(each.attrib["id"], each.attrib["start"]) for each in periods] == [("p0", "PT0S"), ("p1", "PT32S")]
     kids = [protections(body, f"[{number}]")[0].attrib[KID] for number in (1, 2)]
@@ -80,8 +80,15 @@ def test_a_new_period_has_its_own_kid_start_and_init_segment(origin: MakeOrigin)
     template = periods[1].find("mpd:AdaptationSet/mpd:Representation/mpd:SegmentTemplate", NS)
     assert template is not None
     assert (template.attrib["startNumber"], template.attrib["presentationTimeOffset"]) == ("16", str(32 * 12800))
-    inits = [fetch(f"/live/video-180p/init-p{period}.mp4", 12).body for period in (0, 1)]
+    inits = [fetch(f"/live/video-180p/init-p{period}.mp4", 9).body for period in (0, 1)]
     assert [bytes.fromhex(kid.replace("-", "")) in init for kid, init in zip(kids, inits, strict=True)] == [True, True]
+
+
+def test_a_new_period_is_listed_three_refreshes_before_its_first_segment_starts(origin: MakeOrigin) -> None:
+    """A cached MPD is one refresh old, its reader another, and a late one has a third: none may miss the Period."""
+    fetch = origin(rotation=Rotation.NEW_PERIOD, crypto_period_s=8, mpd_refresh_s=2)
+    listed = [len(tree(fetch("/live/manifest.mpd", at).body).findall("mpd:Period", NS)) for at in (7.9, 8)]
+    assert listed == [2, 3]  # the third Period starts at 14 s on the run clock
 
 
 def test_a_hierarchy_names_its_root_for_ever(origin: MakeOrigin) -> None:

@@ -89,7 +89,7 @@ def test_what_does_not_exist_is_not_found(origin: MakeOrigin, path: str) -> None
 
 def test_the_init_segment_of_a_period_comes_with_the_period(origin: MakeOrigin) -> None:
     fetch = origin(rotation=Rotation.NEW_PERIOD, crypto_period_s=8)
-    assert [fetch("/live/audio/init-p1.mp4", at).status for at in (3.9, 4)] == [404, 200]
+    assert [fetch("/live/audio/init-p2.mp4", at).status for at in (7.9, 8)] == [404, 200]
     assert fetch("/live/audio/init-p999999999.mp4").status == 404
     assert fetch("/live/audio/init.mp4").status == 404
 

@@ -18,6 +18,7 @@ from player.clock import MILLISECOND, SECOND, us
 from player.wire import announce
 
 _PROTECTION_BANDWIDTH: Final = 6_000  # bit/s that IVs, subsample maps and pssh boxes add to a track of the clip
+_REFRESHES_AHEAD: Final = 3
 _SUGGESTED_SEGMENTS: Final = 3  # behind the live edge; what players take by themselves
 
 
@@ -81,13 +82,15 @@ def _since(presentation: Presentation, now: int, ahead: int) -> Iterator[int]:
 def _list_ahead(presentation: Presentation) -> int:
     """How long before its first segment is available a Period is listed.
 
-    `$Number$`: players compute segments past the end of what is available, so every player must have refreshed before
-    the Period starts. `$Time$`: a SegmentTimeline cannot be empty, so not before the first segment.
+    `$Number$`: players compute segments past the end of what is available, and decrypt them with the key of the Period
+    that they know, so every player must have refreshed before the Period starts. An MPD is up to two refresh intervals
+    old: one in a cache (`max-age`), one in the player; a third is for players that are late. `$Time$`: a
+    SegmentTimeline cannot be empty, so not before the first segment.
     """
     content = presentation.content
     if content.addressing is Addressing.TIME:
         return 0
-    soon = us(content.mpd_refresh_s) + presentation.schedule.segment
+    soon = _REFRESHES_AHEAD * us(content.mpd_refresh_s) + presentation.schedule.segment
     return max(us(content.announce_s), soon) if content.announced else soon
 
 

@@ -7,7 +7,7 @@ export async function play({ video, mpd, fatal, warning }) {
   const player = new shaka.Player();
   player.addEventListener("error", ({ detail }) => {
     const { severity, category, code, data } = detail;
-    (severity === shaka.util.Error.Severity.CRITICAL ? fatal : warning)({ category, code, data: String(data) });
+    (severity === shaka.util.Error.Severity.CRITICAL ? fatal : warning)({ category, code, data });
   });
   await player.attach(video);
   await player.load(mpd).catch(fatal);

@@ -23,7 +23,13 @@ window.report = () => {
   };
 };
 
-const words = (error) => (error instanceof Error ? `${error.name}: ${error.message}` : JSON.stringify(error) ?? String(error));
+const words = (error) => {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : (JSON.stringify(error) ?? String(error));
+  } catch {
+    return String(error); // it holds itself
+  }
+};
 const fatal = (error) => errors.push(words(error));
 const warning = (error) => warnings.push(words(error));
 
