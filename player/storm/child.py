@@ -18,7 +18,7 @@ from player.backend.spec import BackendSpec
 from player.backend.spec_json import spec_to_json
 from player.errors import BackendError
 
-_READY_S: Final = 20.0  # a cold start on a busy machine
+_READY_S: Final = 60.0  # a cold start on a machine with much else to do; a child that fails ends at once
 _END_S: Final = 10.0
 _MAX_LINE: Final = 1 << 20  # bytes
 

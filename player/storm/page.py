@@ -75,7 +75,7 @@ def picture(svg: str, described: str) -> Html:
 _STYLE: Final = """
 :root { --ink: #1f2933; --quiet: #66727f; --faint: #e4e7eb; --paper: #ffffff; --wash: #f5f7f9; }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--wash); color: var(--ink); line-height: 1.5;
+body { margin: 0; overflow-wrap: anywhere; background: var(--wash); color: var(--ink); line-height: 1.5;
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 main { max-width: 62rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: clamp(1.5rem, 4.5vw, 2.1rem); line-height: 1.2; margin: 0 0 .4rem; letter-spacing: -.01em; }
@@ -104,7 +104,7 @@ noscript img { width: 100%; height: auto; }
 details { margin-top: .6rem; } summary { cursor: pointer; color: var(--quiet); font-size: .92rem; }
 .scroll { overflow-x: auto; max-height: 26rem; overflow-y: auto; margin: .5rem 0; }
 table { border-collapse: collapse; font-size: .88rem; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; text-align: left; border-bottom: 1px solid var(--faint); white-space: nowrap; }
+th, td { overflow-wrap: normal; padding: .3rem .7rem; text-align: left; border-bottom: 1px solid var(--faint); white-space: nowrap; }
 th { position: sticky; top: 0; background: var(--paper); color: var(--quiet); font-weight: 600; }
 .number { text-align: right; }
 code { font: .88rem/1.5 ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace; }
