@@ -168,7 +168,7 @@ def test_a_license_that_ends_is_renewed_and_playback_goes_on(watch, rotation) ->
     assert not watched.of(Stalled)
 
 
-def test_a_renewal_that_brings_an_expired_license_is_not_repeated_for_ever(watch) -> None:
+def test_a_renewal_that_brings_an_expired_license_is_not_repeated_for_ever(watch: Watch) -> None:
     spec = replace(backend(Rotation.NONE, first_boundary_s=None), license=LicenseSpec(validity_s=0.001))
     watched = watch(spec, key_system=HIERARCHY, license_url="http://license.test/license/hierarchy")
     assert watched.error is not None
