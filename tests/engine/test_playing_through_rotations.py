@@ -155,7 +155,7 @@ def test_playback_ends_after_the_duration_asked_for(watch: Watch) -> None:
 
 
 @pytest.mark.parametrize("rotation", [Rotation.NONE, Rotation.HIERARCHY])
-def test_a_license_that_ends_is_renewed_and_playback_goes_on(watch, rotation) -> None:
+def test_a_license_that_ends_is_renewed_and_playback_goes_on(watch: Watch, rotation: Rotation) -> None:
     boundary = {} if rotation is Rotation.HIERARCHY else {"first_boundary_s": None}
     spec = replace(backend(rotation, **boundary), license=LicenseSpec(validity_s=7.0))
     watched = watch(spec, key_system=HIERARCHY, license_url="http://license.test/license/hierarchy")
