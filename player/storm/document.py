@@ -24,7 +24,7 @@ class FormResult(TypedDict):
 
 
 class Condition(TypedDict):
-    """One row of the verdict."""
+    """One row of the verdict. `value` None: there was nothing to judge."""
 
     name: str
     value: float | None
@@ -39,12 +39,15 @@ class Validity(TypedDict):
 
 
 class AtBoundary(TypedDict):
-    """One boundary in the summary. `all_usable_after_s` is negative where every client had its keys before."""
+    """One boundary in the summary. `all_usable_after_s` is negative where every client had its keys before.
+
+    `peak_100ms` None: the clients asked at once, and later than a tenth of a second can tell.
+    """
 
     at_s: float
     requests: int
     peak_1s: int
-    peak_100ms: int
+    peak_100ms: int | None
     by_cause: dict[str, int]
     stalled_clients: int
     stall_s_total: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import Final
 
@@ -35,3 +36,28 @@ def after(value_s: float | None) -> str:
 
 def network(run: Run) -> str:
     return "virtual time" if run["environment"]["clock"] == "virtual" else "real sockets"
+
+
+def names(runs: Sequence[Run]) -> list[str]:
+    """A name for each run, all different: a strategy that was run twice has its number behind it."""
+    given = [run["summary"]["strategy"] for run in runs]
+    return [
+        name if given.count(name) == 1 else f"{name} {given[: place + 1].count(name)}"
+        for place, name in enumerate(given)
+    ]
+
+
+def named(runs: Sequence[Run]) -> list[tuple[Run, str]]:
+    """Each run with its name."""
+    return list(zip(runs, names(runs), strict=True))
+
+
+def number(value: float | None) -> str:
+    """Six digits at most, whole from a thousand on."""
+    return NOTHING if value is None else f"{value:g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def listed(parts: Iterable[str]) -> str:
+    """a, b and c."""
+    *before, last = list(parts) or [NOTHING]
+    return f"{', '.join(before)} and {last}" if before else last

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,8 @@ _STATM: Final = Path("/proc/self/statm")  # Linux: pages, the second number thos
 class Gauge:
     """`probe`: how late a timer of 10 ms fires. `cpu`: each second's end on the run clock (µs), and CPU over wall time.
 
-    `late_start_us`: how long after run-clock 0 the clients could begin. Real clock only.
+    `late_start_us`: how long after run-clock 0 the clients could begin. `rss_kib_before`: before the first run of this
+    process. Real clock only.
     """
 
     probe: Histogram = field(default_factory=Histogram)
@@ -42,7 +44,7 @@ class Gauge:
     def measuring(self, clock: Clock, *, real: bool) -> Iterator[None]:
         """From here to the end of the block."""
         self.late_start_us = max(0, clock.now())
-        self.rss_kib_before = _rss_kib()
+        self.rss_kib_before = _rss_kib_before_any_run()
         cpu, wall = time.process_time(), time.perf_counter()
         probe = asyncio.ensure_future(self._probe(clock)) if real else None
         gc.callbacks.append(self._collected)
@@ -72,6 +74,12 @@ class Gauge:
             self._began = time.perf_counter()
         else:
             self.collections.append(time.perf_counter() - self._began)
+
+
+@cache
+def _rss_kib_before_any_run() -> int:
+    """Of this process: what one run has freed the next one takes again, and would seem to need nothing."""
+    return _rss_kib()
 
 
 def _rss_kib() -> int:

@@ -14,7 +14,7 @@ from player.storm.boundaries import Boundary, lost_clients
 from player.storm.document import FormResult
 from player.storm.forms import Form
 from player.storm.latency import under_way
-from player.storm.observe import NEVER, Attempt
+from player.storm.observe import NEVER, Attempt, Stall
 from player.storm.record import Record
 from player.storm.series import busiest
 from player.storm.stalls import Stood
@@ -162,22 +162,25 @@ def _slacks_s(
     """
     sent = {attempt.client: attempt.sent_us for attempt in attempts if attempt.attempt == 1}
     mine = {stall.client: stall.from_us for stall in stood}
+    earlier: dict[int, list[Stall]] = {}
+    for stall in record.seen.stalls:
+        earlier.setdefault(stall.client, []).append(stall)
     return tuple(
-        seconds(boundary.at_us + behind_us(record, client, mine.get(client, boundary.at_us)) - sent_us)
+        seconds(
+            boundary.at_us
+            + behind_us(record, client, earlier.get(client, ()), mine.get(client, boundary.at_us))
+            - sent_us
+        )
         for client, sent_us in sent.items()
         if sent_us != NEVER and client in record.seen.started
     )
 
 
-def behind_us(record: Record, client: int, until_us: int) -> int:
-    """How long after a segment becomes available this client plays its start, before it stalls at `until_us`."""
+def behind_us(record: Record, client: int, stalls: Iterable[Stall], until_us: int) -> int:
+    """How long after a segment becomes available this client plays its start. `stalls`: its own."""
     schedule = live_schedule(record.backend.content)
     start = record.seen.started[client]
-    stalled_us = sum(
-        stall.for_us
-        for stall in record.seen.stalls
-        if stall.client == client and stall.for_us != NEVER and stall.at_us < until_us
-    )
+    stalled_us = sum(stall.for_us for stall in stalls if stall.for_us != NEVER and stall.at_us < until_us)
     return start.at_us + schedule.lead - schedule.segment - start.position_us + stalled_us
 
 

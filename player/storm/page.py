@@ -104,7 +104,7 @@ noscript img { width: 100%; height: auto; }
 details { margin-top: .6rem; } summary { cursor: pointer; color: var(--quiet); font-size: .92rem; }
 .scroll { overflow-x: auto; max-height: 26rem; overflow-y: auto; margin: .5rem 0; }
 table { border-collapse: collapse; font-size: .88rem; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { overflow-wrap: normal; padding: .3rem .7rem; text-align: left; border-bottom: 1px solid var(--faint); white-space: nowrap; }
+th, td { padding: .3rem .7rem; text-align: left; border-bottom: 1px solid var(--faint); white-space: nowrap; }
 th { position: sticky; top: 0; background: var(--paper); color: var(--quiet); font-weight: 600; }
 .number { text-align: right; }
 code { font: .88rem/1.5 ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace; }

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from player.storm import charts
-from player.storm.charts import Spec
+from player.storm.chart_parts import Spec, look
 from player.storm.document import FormResult, Run
-from player.storm.figures import NOTHING, after, duration, network, peak_once_all_play, stalled_clients
+from player.storm.figures import after, duration, listed, named, network, number, peak_once_all_play, stalled_clients
+from player.storm.findings import Chart, charts_of, peaks_found
 from player.storm.page import Html, document, element, picture, table, text
 from player.storm.strategy import STRATEGIES
 
@@ -26,27 +27,16 @@ for (const [id, spec] of Object.entries(specs)) vegaEmbed(document.getElementByI
 """
 
 
-class _Chart(NamedTuple):
-    """`finding`: what it shows, in words. `rows` under `head`: its numbers."""
-
-    id: str
-    finding: str
-    explained: str
-    drawings: tuple[tuple[str, Spec], ...]  # a small heading ("" for none) and a chart
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
 def html(runs: Sequence[Run], *, command: str = "") -> str:
     """The page. `command`: what to type to run the same again."""
     import vl_convert
 
-    shown = _charts(runs)
+    shown = charts_of(runs)
     specs = {_drawing_id(chart, place): spec for chart in shown for place, (_, spec) in enumerate(chart.drawings)}
     title = runs[0]["title"] if runs and runs[0]["title"] else "License requests at key rotation"
     body = [
         *_top(runs, title),
-        element("div", *(_card(run, name, place) for place, (run, name) in enumerate(_named(runs))), class_="cards"),
+        element("div", *(_card(run, name, place) for place, (run, name) in enumerate(named(runs))), class_="cards"),
         *(_section(chart) for chart in shown),
         _at_boundaries(runs),
         _arithmetic(runs),
@@ -76,7 +66,7 @@ def png(runs: Sequence[Run], *, scale: float = 2.0) -> bytes:
 
 def _main_picture(runs: Sequence[Run]) -> Spec:
     title = runs[0]["title"] if runs else ""
-    return charts.titled(charts.requests_over_time(runs), title, _peaks_found(runs), _SVG_WIDTH)
+    return charts.titled(charts.requests_over_time(runs), title, peaks_found(runs), _SVG_WIDTH)
 
 
 def _draw(spec: Spec) -> str:
@@ -84,110 +74,6 @@ def _draw(spec: Spec) -> str:
 
     drawn: str = vl_convert.vegalite_to_svg(spec)
     return drawn
-
-
-# ── charts and what they found ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def _charts(runs: Sequence[Run]) -> list[_Chart]:
-    return [
-        _requests(runs),
-        _causes(runs),
-        _answers(runs),
-        *([_stalls(runs)] if any(map(stalled_clients, runs)) else []),
-    ]
-
-
-def _requests(runs: Sequence[Run]) -> _Chart:
-    return _Chart(
-        id="requests",
-        finding=_peaks_found(runs),
-        explained="License requests in each second, all strategies in one picture. Dashed: keys change.",
-        drawings=(("", charts.requests_over_time(runs)),),
-        head=("second", *charts.names(runs)),
-        rows=_by_second([run["summary"]["requests_per_s"] for run in runs]),
-    )
-
-
-def _causes(runs: Sequence[Run]) -> _Chart:
-    found = (f"{_mostly(run)} ({name})" for run, name in _named(runs))
-    lanes = [(name, cause, counts) for run, name in _named(runs) for cause, counts in _by_cause(run).items()]
-    return _Chart(
-        id="causes",
-        finding=f"Why they asked: {', '.join(found)}",
-        explained="License requests in each second by cause, a lane each; within a strategy all lanes have one scale.",
-        drawings=tuple(
-            (name, charts.causes_over_time(run, place, runs)) for place, (run, name) in enumerate(_named(runs))
-        ),
-        head=("second", *(f"{name}, {cause}" for name, cause, _ in lanes)),
-        rows=_by_second([counts for _, _, counts in lanes]),
-    )
-
-
-def _answers(runs: Sequence[Run]) -> _Chart:
-    within = _listed(f"{duration(run['summary']['latency_ms']['p99'])} ({name})" for run, name in _named(runs))
-    return _Chart(
-        id="answers",
-        finding=f"99 of 100 license requests are answered within {within}",
-        explained="From the instant a request was meant to leave to its answer, by the second it was meant to leave "
-        "in: the bar reaches from the middle request to the mark, within which 99 of 100 were answered. "
-        "Seconds whose requests were not all answered before the run ended are left out.",
-        drawings=(("", charts.answers_over_time(runs)),),
-        head=("second", *(f"{name}, {half}" for name in charts.names(runs) for half in ("half, ms", "99 %, ms"))),
-        rows=_by_second([run["series_1s"]["answer_ms"][percentile] for run in runs for percentile in ("p50", "p99")]),
-    )
-
-
-def _stalls(runs: Sequence[Run]) -> _Chart:
-    clients = _listed(f"{stalled_clients(run)} ({name})" for run, name in _named(runs))
-    return _Chart(
-        id="stalls",
-        finding=f"Viewers that stood still at some time: {clients}",
-        explained="Clients that stood still at some time of each second, because their next picture had no key or had "
-        "not arrived.",
-        drawings=(("", charts.stalled_over_time(runs)),),
-        head=("second", *charts.names(runs)),
-        rows=_by_second([run["series_1s"]["stalled_clients"] for run in runs]),
-    )
-
-
-def _peaks_found(runs: Sequence[Run]) -> str:
-    peaks = _listed(f"{peak_once_all_play(run)} ({name})" for run, name in _named(runs))
-    return f"License requests in the busiest second, once everybody plays: {peaks}"
-
-
-def _mostly(run: Run) -> str:
-    totals = {cause: sum(counts) for cause, counts in _by_cause(run).items()}
-    if not totals:
-        return "none"
-    cause = max(totals, key=lambda each: totals[each])
-    return f"{totals[cause]} of {sum(totals.values())} {cause}"
-
-
-def _by_cause(run: Run) -> dict[str, list[int]]:
-    return run["series_1s"]["by_cause"]
-
-
-def _by_second(columns: Sequence[Sequence[float | None]]) -> list[list[str]]:
-    length = max(map(len, columns), default=0)
-    return [
-        [str(second), *(_number(column[second]) if second < len(column) else "" for column in columns)]
-        for second in range(length)
-    ]
-
-
-def _number(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:g}" if abs(value) < 1000 else f"{value:.0f}"
-
-
-def _named(runs: Sequence[Run]) -> list[tuple[Run, str]]:
-    return list(zip(runs, charts.names(runs), strict=True))
-
-
-def _listed(parts: Iterable[str]) -> str:
-    """a, b and c."""
-    *before, last = list(parts) or [NOTHING]
-    return f"{', '.join(before)} and {last}" if before else last
 
 
 # ── parts of the page ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,7 +112,7 @@ def _card(run: Run, name: str, place: int) -> Html:
         element("p", text(_sentence(strategy.tells if strategy else "")), class_="quiet"),
         element("dl", *(element("dt", text(what)) + element("dd", text(value)) for what, value in figures)),
         class_="card",
-        style=f"border-top-color: {charts.look(place).colour}",
+        style=f"border-top-color: {look(place).colour}",
     )
 
 
@@ -234,7 +120,7 @@ def _sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
-def _section(chart: _Chart) -> Html:
+def _section(chart: Chart) -> Html:
     drawings = [
         (element("h3", text(heading)) if heading else Html(""))
         + element("div", id=_drawing_id(chart, place), class_="chart", role="img", aria_label=heading or chart.finding)
@@ -250,7 +136,7 @@ def _section(chart: _Chart) -> Html:
     )
 
 
-def _drawing_id(chart: _Chart, place: int) -> str:
+def _drawing_id(chart: Chart, place: int) -> str:
     return f"{chart.id}-{place}"
 
 
@@ -261,12 +147,12 @@ def _at_boundaries(runs: Sequence[Run]) -> Html:
             name,
             str(at["requests"]),
             str(at["peak_1s"]),
-            str(at["peak_100ms"]),
+            number(at["peak_100ms"]),
             str(at["stalled_clients"]),
             f"{at['stall_s_total']:.1f}",
             after(at["all_usable_after_s"]),
         )
-        for run, name in _named(runs)
+        for run, name in named(runs)
         for at in run["summary"]["boundaries"]
     ]
     head = (
@@ -294,7 +180,7 @@ def _at_boundaries(runs: Sequence[Run]) -> Html:
 def _arithmetic(runs: Sequence[Run]) -> Html:
     rows = [
         (where, name, f"{form['form']}: {form['what']}", *_form_figures(form))
-        for run, name in _named(runs)
+        for run, name in named(runs)
         for where, forms in _forms(run)
         for form in forms
     ]
@@ -328,16 +214,16 @@ def _form_figures(form: FormResult) -> tuple[str, str, str, str]:
 
 
 def _belief(runs: Sequence[Run]) -> Html:
-    verdicts = _listed(f"{name} is {run['validity']['verdict']}" for run, name in _named(runs))
+    verdicts = listed(f"{name} is {run['validity']['verdict']}" for run, name in named(runs))
     rows = [
         (
             name,
             condition["name"],
-            _number(condition["value"]),
+            number(condition["value"]),
             condition["limit"],
             "yes" if condition["holds"] else "NO",
         )
-        for run, name in _named(runs)
+        for run, name in named(runs)
         for condition in run["validity"]["conditions"]
     ]
     return element(
@@ -370,7 +256,7 @@ def _what_was_run(runs: Sequence[Run], command: str) -> Html:
             run["environment"]["keystorm"],
             run["spec"]["sha256"][:16],
         )
-        for run, name in _named(runs)
+        for run, name in named(runs)
         for summary in [run["summary"]]
     ]
     return element(

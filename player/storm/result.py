@@ -24,7 +24,7 @@ from player.storm import latency, oracles, series, stalls, validity
 from player.storm import summary as summaries
 from player.storm.boundaries import Boundary, attempts_at, boundaries, lost_clients, usable_at
 from player.storm.document import FORMAT, Document, Run
-from player.storm.observe import Attempt
+from player.storm.observe import NEVER, Attempt
 from player.storm.record import Record
 from player.storm.series import TENTH_US, busiest
 from player.storm.spec import ClockKind
@@ -156,10 +156,10 @@ def _boundary(
     record: Record, boundary: Boundary, attempts: Sequence[Attempt], stood: Sequence[Stood]
 ) -> dict[str, Any]:
     instants = sorted(attempt.intended_us for attempt in attempts)
-    peaks = {
-        name: dict(zip(("requests", "at_s"), _peak(instants, bin_us), strict=True))
-        for name, bin_us in (("peak_100ms", TENTH_US), ("peak_1s", SECOND), ("peak_10s", _TEN_S))
-    }
+    widths = {"peak_100ms": TENTH_US, "peak_1s": SECOND, "peak_10s": _TEN_S}
+    peaks: dict[str, Any] = {name: _peak(instants, bin_us) for name, bin_us in widths.items()}
+    if not summaries.tells_tenths(record, attempts):
+        peaks["peak_100ms"] = None
     usable = [instant for instant in usable_at(record, boundary).values() if instant is not None]
     return {
         **summaries.at_boundary(record, boundary, attempts, stood),
@@ -168,15 +168,22 @@ def _boundary(
         "kids": sorted(str(kid) for kid in boundary.kids),
         "by_exact_cause": _counted(attempt.cause.value for attempt in attempts),
         "spread_s": _spread_s(instants),
+        "emission_s": _emission_s(attempts),
         "share_before": _share(sum(instant < boundary.at_us for instant in instants), len(instants)),
         "share_usable_before": _share(sum(instant <= boundary.at_us for instant in usable), record.spec.clients),
         "forms": oracles.at_boundary(record, boundary, attempts, stood),
     }
 
 
-def _peak(instants: Sequence[int], bin_us: int) -> tuple[int, float | None]:
+def _peak(instants: Sequence[int], bin_us: int) -> dict[str, float | None]:
     requests, at_us = busiest(instants, bin_us)
-    return requests, None if at_us is None else seconds(at_us)
+    return {"requests": requests, "at_s": None if at_us is None else seconds(at_us)}
+
+
+def _emission_s(attempts: Iterable[Attempt]) -> float | None:
+    """From the first request that left to the last."""
+    sent = [attempt.sent_us for attempt in attempts if attempt.sent_us != NEVER]
+    return seconds(max(sent) - min(sent)) if sent else None
 
 
 def _spread_s(instants: Sequence[int]) -> float | None:

@@ -15,6 +15,9 @@ from player.storm.record import Record
 from player.storm.series import TENTH_US, busiest
 from player.storm.spec import ClockKind
 from player.storm.stalls import Stood
+from player.storm.validity import spread_s
+
+_BIN_OF_LATENESS: Final = 10
 
 FOLDED: Final[dict[Cause, str]] = {
     Cause.START: "initial",
@@ -59,12 +62,18 @@ def at_boundary(record: Record, boundary: Boundary, attempts: Sequence[Attempt],
         at_s=seconds(boundary.at_us),
         requests=len(attempts),
         peak_1s=busiest(instants, SECOND)[0],
-        peak_100ms=busiest(instants, TENTH_US)[0],
+        peak_100ms=busiest(instants, TENTH_US)[0] if tells_tenths(record, attempts) else None,
         by_cause=folded(attempt.cause for attempt in attempts),
         stalled_clients=len({stall.client for stall in stood}),
         stall_s_total=seconds(sum(stall.for_us for stall in stood)),
         all_usable_after_s=_all_usable_after_s(record, boundary),
     )
+
+
+def tells_tenths(record: Record, attempts: Iterable[Attempt]) -> bool:
+    """Whether tenths of a second mean anything: in a burst, bins are at least ten times as wide as it is late."""
+    late_us = latency.histogram((a for a in attempts if a.sent_us != NEVER), latency.late_us).percentile(99)
+    return bool(spread_s(record)) or late_us is None or _BIN_OF_LATENESS * late_us <= TENTH_US
 
 
 def folded(causes: Iterable[Cause]) -> dict[str, int]:

@@ -82,10 +82,9 @@ def _timed(record: Record) -> Iterable[Condition]:
     judged = _judged(record)
     late = _late_by_second(record, judged)
     yield _at_most("lateness, 99 % of the worst second, ms", _worst_late_ms(late.values()), share_ms)
-    sent = min((sum(each <= SECOND for each in second) / len(second) for second in late.values()), default=1.0)
-    yield _condition(
-        "sent within a second, share of the worst second", sent, f">= {_SENT_SHARE:g}", sent >= _SENT_SHARE
-    )
+    sent = min((sum(each <= SECOND for each in second) / len(second) for second in late.values()), default=None)
+    enough = sent is None or sent >= _SENT_SHARE
+    yield _condition("sent within a second, share of the worst second", sent, f">= {_SENT_SHARE:g}", enough)
     cpu = max((share for end_us, share in record.gauge.cpu if judged(end_us - SECOND // 2)), default=0.0)
     yield _at_most("CPU of the generator in any second, share of a core", round(cpu, 3), _CPU_SHARE)
     pause_ms = max(record.gauge.collections, default=0.0) * 1000
@@ -109,19 +108,20 @@ def _late_by_second(record: Record, judged: Callable[[int], bool]) -> dict[int, 
     return by_second
 
 
-def _worst_late_ms(seconds_of_lateness: Iterable[list[int]]) -> float:
-    worst = 0
+def _worst_late_ms(seconds_of_lateness: Iterable[list[int]]) -> float | None:
+    """None: there was no request to judge."""
+    worst: list[int] = []
     for second in seconds_of_lateness:
         counted = Histogram()
         for late in second:
             counted.add(late)
-        worst = max(worst, counted.percentile(99) or 0)
-    return worst / MILLISECOND
+        worst.append(counted.percentile(99) or 0)
+    return max(worst) / MILLISECOND if worst else None
 
 
-def _at_most(name: str, value: float, limit: float) -> Condition:
-    return _condition(name, value, f"<= {limit:g}", value <= limit)
+def _at_most(name: str, value: float | None, limit: float) -> Condition:
+    return _condition(name, value, f"<= {limit:g}", value is None or value <= limit)
 
 
-def _condition(name: str, value: float, limit: str, holds: bool) -> Condition:
+def _condition(name: str, value: float | None, limit: str, holds: bool) -> Condition:
     return Condition(name=name, value=value, limit=limit, holds=holds)

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from player.storm import charts, report
+from player.storm import report
+from player.storm.chart_parts import LOOKS
 from player.storm.document import Run
+from player.storm.figures import names
 from tests.storm.storms import EMBEDDED, STRATEGIES, result
 
 if TYPE_CHECKING:
@@ -99,12 +101,12 @@ def test_findings_command_and_numbers_are_on_the_page(page: str) -> None:
 
 
 def test_a_strategy_has_its_own_colour_dash_and_shape_in_every_chart() -> None:
-    assert len({look[0] for look in charts.LOOKS}) == len({look[1] for look in charts.LOOKS}) == len(charts.LOOKS)
-    assert len({look[2] for look in charts.LOOKS}) == len(charts.LOOKS)
+    assert len({look[0] for look in LOOKS}) == len({look[1] for look in LOOKS}) == len(LOOKS)
+    assert len({look[2] for look in LOOKS}) == len(LOOKS)
 
 
 def test_a_strategy_run_twice_gets_two_names(runs: list[Run]) -> None:
-    assert charts.names([runs[0], runs[1], runs[0]]) == ["on-demand 1", "jitter", "on-demand 2"]
+    assert names([runs[0], runs[1], runs[0]]) == ["on-demand 1", "jitter", "on-demand 2"]
 
 
 def test_a_run_without_boundaries_stalls_or_requests_has_a_report() -> None:
