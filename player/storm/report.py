@@ -209,8 +209,12 @@ def _forms(run: Run) -> Iterable[tuple[str, list[FormResult]]]:
 
 
 def _form_figures(form: FormResult) -> tuple[str, str, str, str]:
-    band = "exact" if form["low"] == form["high"] else f"{form['low']:.6g} to {form['high']:.6g}"
-    return f"{form['predicted']:.6g}", band, f"{form['measured']:.6g}", "yes" if form["holds"] else "NO"
+    band = "exact" if form["low"] == form["high"] else f"{_short(form['low'])} to {_short(form['high'])}"
+    return _short(form["predicted"]), band, _short(form["measured"]), "yes" if form["holds"] else "NO"
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def _belief(runs: Sequence[Run]) -> Html:
