@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from dataclasses import asdict
 from typing import Final, TextIO
 
@@ -23,8 +24,10 @@ from player.backend.serve import LOOPBACK, Services, answering, authority, bound
 from player.backend.spec import BackendSpec
 from player.backend.spec_json import spec_from_json
 from player.errors import KeystormError, UsageError
+from player.trace.histogram import Histogram
 
 _MAX_LINE: Final = 1 << 20  # characters of a line on stdin
+_PROBE_NS: Final = 10_000_000
 
 
 def main() -> int:
@@ -79,10 +82,22 @@ async def _serve(stdin: TextIO, ledger: Ledger) -> None:
         services = _build(spec, authorities, _t0(await _line(stdin)), ledger)
         gc.collect()
         gc.freeze()
+        late = Histogram()
+        probe = asyncio.create_task(_probe(late), name="lateness probe")
         async with answering(services, origin, license_server):
             await asyncio.to_thread(_drain, stdin)
-    ledger.put({"end": {"license_requests": ledger.license_requests} | asdict(services.origin.counts)})
+        probe.cancel()
+    counts = {"license_requests": ledger.license_requests, "late_us_p99": late.percentile(99) or 0}
+    ledger.put({"end": counts | asdict(services.origin.counts)})
     ledger.close()
+
+
+async def _probe(late: Histogram) -> None:
+    """How late the loop is, every 10 ms: a backend that is starved makes viewers stall for no reason of theirs."""
+    while True:
+        due_ns = time.monotonic_ns() + _PROBE_NS
+        await asyncio.sleep(_PROBE_NS / 1e9)
+        late.add(max(0, time.monotonic_ns() - due_ns) // 1_000)
 
 
 def _build(spec: BackendSpec, authorities: tuple[str, str], epoch_us: int, ledger: Ledger) -> Services:

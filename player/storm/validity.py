@@ -22,6 +22,7 @@ AT_ONCE_MS = 50.0  # what stands for a share of the spread where there is none
 _BURST_US = 2 * SECOND
 _CPU_SHARE = 0.8
 _SENT_SHARE = 0.99
+_BACKEND_LATE_MS = 100.0  # 300 clients that fetch at one instant cost 7 ms; beyond this the backend is starved
 
 
 def judge(record: Record) -> Validity:
@@ -89,6 +90,8 @@ def _timed(record: Record) -> Iterable[Condition]:
     yield _at_most("CPU of the generator in any second, share of a core", round(cpu, 3), _CPU_SHARE)
     pause_ms = max(record.gauge.collections, default=0.0) * 1000
     yield _at_most("longest garbage collection, ms", round(pause_ms, 3), min(share_ms, AT_ONCE_MS))
+    backend_ms = record.server_counts.get("late_us_p99", 0) / MILLISECOND
+    yield _at_most("lateness of the backend, 99 % of its timers, ms", backend_ms, _BACKEND_LATE_MS)
     start_ms = record.gauge.late_start_us / MILLISECOND
     yield _at_most("late start, ms", start_ms, min(small_ms, AT_ONCE_MS))
 

@@ -89,7 +89,7 @@ def test_requests_that_leave_late_make_a_real_run_invalid() -> None:
     late = record.seen.attempts[-10]
     late.sent_us += 900_000
     try:
-        assert not judged(record, "lateness")
+        assert not judged(record, "lateness, 99 % of the worst")
         assert validity.judge(record)["verdict"] == "invalid"
     finally:
         late.sent_us -= 900_000
@@ -102,6 +102,12 @@ def test_each_condition_of_a_real_run_can_fail() -> None:
     record.gauge.late_start_us = 90_000
     for name in ("CPU", "garbage", "late start"):
         assert not judged(record, name)
+
+
+def test_a_starved_backend_makes_a_real_run_invalid() -> None:
+    record = as_if_real(played(EMBEDDED))
+    assert judged(record, "backend")
+    assert not judged(replace(record, server_counts={"late_us_p99": 400_000}), "backend")
 
 
 def test_an_attempt_that_only_one_side_knows_makes_the_run_invalid() -> None:
