@@ -39,9 +39,14 @@ class Box(NamedTuple):
     @property
     def path(self) -> str:
         """`moof/traf[1]/senc`; the first of a type carries no number."""
-        text = self.type.decode("ascii", "backslashreplace")
-        name = (text if text.isprintable() else self.type.hex()) + (f"[{self.number}]" if self.number else "")
+        name = self.name + (f"[{self.number}]" if self.number else "")
         return f"{self.parent.path}/{name}" if self.parent else name
+
+    @property
+    def name(self) -> str:
+        """The type as text, or as hex where it cannot be printed."""
+        text = self.type.decode("ascii", "backslashreplace")
+        return text if text.isprintable() else self.type.hex()
 
     def fault(self, code: str, reason: str, source: str = "", *, at: int | None = None) -> MediaError:
         """The error to raise; `at`: byte offset, the start of the box if not given."""
@@ -74,7 +79,7 @@ class Walk:
         if position > end:
             raise parent.fault("bad-box", "it ends inside its own fields")
         while position < end:
-            kind, body, box_end = _header(self.data, position, end, parent)
+            kind, body, box_end = header_at(self.data, position, end, parent)
             number = counts.get(kind, 0)
             counts[kind] = number + 1
             box = Box(kind, position, body, box_end, parent, number)
@@ -101,7 +106,7 @@ def top_level(data: bytes) -> Iterator[Box]:
     for _ in range(MAX_TOP_LEVEL_BOXES):
         if position >= end:
             return
-        kind, body, box_end = _header(data, position, end, None)
+        kind, body, box_end = header_at(data, position, end, None)
         if box_end - position > (MAX_MOOV_BYTES if kind in _BIG_TABLES else MAX_BOX_BYTES):
             raise Box(kind, position, body, box_end).fault("limit", f"a box of {box_end - position} bytes")
         box = Box(kind, position, body, box_end)
@@ -133,8 +138,11 @@ def require_table(box: Box, start: int, count: int, entry_size: int) -> None:
         raise box.fault("bad-table", f"{count} entries of {entry_size} bytes in {box.end - start} bytes")
 
 
-def _header(data: bytes, position: int, end: int, parent: Box | None) -> tuple[bytes, int, int]:
-    """Type, start of the payload, and end, which may lie beyond the data."""
+def header_at(data: bytes, position: int, end: int, parent: Box | None) -> tuple[bytes, int, int]:
+    """Type, start of the payload, and end, which may lie beyond the data.
+
+    Raises: MediaError `bad-box` for a size below the header, `truncated` where a top-level header is cut.
+    """
     if end - position < _HEAD.size:
         raise _short(position, end, parent)
     size, kind = _HEAD.unpack_from(data, position)
