@@ -1,55 +1,68 @@
-"""Which bytes of an H.264 sample are protected (ISO/IEC 23001-7, 9.5).
+"""Which bytes of a sample are protected, for every codec (ISO/IEC 23001-7, 9.5): one table from codec to map.
 
-The map is the encryptor's choice; a player takes it as it comes. NAL units behind a length field are read, nothing of
-their payload is: instead of the exact slice header a fixed lead stays clear that no baseline slice header outgrows.
+The map is the encryptor's choice; a player takes it as it comes. Slice and tile data is protected, headers stay clear.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+from player.cenc.frames import av1_payloads, vp9_payloads
+from player.cenc.nal_units import SLICES, Payload, avc_payloads, avc_slices, hevc_payloads
 from player.crypto.aes import BLOCK
 from player.isobmff.sample import Scheme
 
 Ranges = tuple[tuple[int, int], ...]
+PayloadFunction = Callable[[bytes, bytes], Iterator[Payload]]
+"""From a sample and its decoder configuration record to what may be protected of it."""
 
-SLICES: Final = frozenset({1, 5})  # NAL unit types: coded slices (H.264, table 7-1)
-SLICES_AND_FILLER: Final = SLICES | {12}  # with filler data, for decryption load
-SMALL_NAL_BYTES: Final = 112  # length field included; shorter NAL units stay clear
-CLEAR_LEAD_BYTES: Final = 32  # length field, NAL header and slice header
 MAX_CLEAR: Final = 0xFFFF  # BytesOfClearData has 16 bits; longer clear runs take several subsamples
-_NAL_TYPE: Final = 0x1F
+
+PAYLOADS: Final[Mapping[str, PayloadFunction]] = {
+    "avc1": avc_payloads,
+    "avc3": avc_payloads,
+    "hvc1": hevc_payloads,
+    "hev1": hevc_payloads,
+    "vp09": vp9_payloads,
+    "av01": av1_payloads,
+}
+WHOLE_SAMPLES: Final = frozenset({"mp4a", "Opus", "ac-3", "ec-3", "ac-4", "fLaC"})  # audio has no headers to spare
+
+
+def ranges_for(codec: str, sample: bytes, scheme: Scheme, *, config: bytes) -> Ranges:
+    """(clear, protected) pairs whose sum is the size of the sample; () where it is protected whole, without a table.
+
+    `codec` is the sample entry's original format; `config` the body of its avcC, hvcC, vpcC or av1C.
+
+    Raises: ValueError for a codec without a map, or where the sample is not made as its codec says.
+    """
+    if codec in WHOLE_SAMPLES:
+        return ()
+    if codec not in PAYLOADS:
+        raise ValueError(f"no subsample map for {codec!r}")
+    return _lay_out(len(sample), PAYLOADS[codec](sample, config), scheme)
 
 
 def avc_ranges(sample: bytes, scheme: Scheme, *, length_size: int = 4, nal_types: frozenset[int] = SLICES) -> Ranges:
-    """(clear, protected) pairs whose sum is the size of the sample.
+    """As `ranges_for`, for H.264 whose length fields are known, and with a choice of NAL units to protect."""
+    return _lay_out(len(sample), avc_slices(sample, length_size, nal_types), scheme)
 
-    In `cbcs` a slice is protected to its end; in the other schemes the lead grows until a multiple of 16 is left.
 
-    Raises: ValueError if the NAL units do not fill the sample.
+def _lay_out(size: int, payloads: Iterable[Payload], scheme: Scheme) -> Ranges:
+    """In `cbcs` a payload is protected to its end; in the other schemes its start moves until whole blocks are left.
+
+    Whole blocks are a rule in `cens` and `cbc1`, and in `cenc` what spares decryptors a keystream in mid-block.
     """
     ranges: list[tuple[int, int]] = []
-    position = clear = 0
-    while position < len(sample):
-        size = _nal_size(sample, position, length_size)
-        protected = 0
-        if size >= SMALL_NAL_BYTES and sample[position + length_size] & _NAL_TYPE in nal_types:
-            protected = size - CLEAR_LEAD_BYTES
-            protected -= 0 if scheme is Scheme.CBCS else protected % BLOCK
-        clear += size - protected
+    position = 0
+    for start, end in payloads:
+        protected = end - start
+        protected -= 0 if scheme is Scheme.CBCS else protected % BLOCK
         if protected:
-            ranges += _subsamples(clear, protected)
-            clear = 0
-        position += size
-    return tuple(ranges + _subsamples(clear, 0)) if clear else tuple(ranges)
-
-
-def _nal_size(sample: bytes, position: int, length_size: int) -> int:
-    """With its length field."""
-    size = length_size + int.from_bytes(sample[position : position + length_size], "big")
-    if size <= length_size or position + size > len(sample):
-        raise ValueError(f"a NAL unit of {size} bytes at {position} of a sample of {len(sample)}")
-    return size
+            ranges += _subsamples(end - protected - position, protected)
+            position = end
+    return (*ranges, *_subsamples(size - position, 0)) if position < size else tuple(ranges)
 
 
 def _subsamples(clear: int, protected: int) -> list[tuple[int, int]]:
