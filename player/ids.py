@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Final, Self, TypeVar, cast
 
 MAX_KEY_ID_BYTES: Final = 512  # EME: key ids are 1 to 512 bytes (Clear Key in Chromium has the same limit)
+POOL_ENTRIES: Final = 1 << 16  # far beyond what the clients of one crypto period need: they share a few dozen tables
 CENC_KEY_ID_BYTES: Final = 16  # ISO/IEC 23001-7: a KID is a UUID
 
 T = TypeVar("T", bound=Hashable)
@@ -123,16 +124,21 @@ class Pool:
     """What the machines of one run share: interned values and remembered transitions.
 
     The driver makes one a run and process. Never process-global: two runs in one process do not see each other.
+    Keys rotate for ever, so what nobody has used lately must go: beyond `limit` entries all are dropped, and made
+    again when needed. Nothing but sharing and speed is lost.
     """
 
-    __slots__ = ("_memo", "_values")
+    __slots__ = ("_limit", "_memo", "_values")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = POOL_ENTRIES) -> None:
+        self._limit = limit
         self._values: dict[Hashable, Hashable] = {}
         self._memo: dict[tuple[Hashable, ...], Any] = {}
 
     def intern(self, value: T) -> T:
         """The first value given that equals this one (types that compare equal must not be mixed)."""
+        if len(self._values) >= self._limit:
+            self._values.clear()
         return cast(T, self._values.setdefault(value, value))
 
     def remember(self, step: Callable[..., Any], *args: Hashable) -> Any:
@@ -141,15 +147,11 @@ class Pool:
         try:
             return self._memo[key]
         except KeyError:
+            if len(self._memo) >= self._limit:
+                self._memo.clear()
             result = self._memo[key] = step(*args)
             return result
 
     def count(self, kind: type) -> int:
         """Distinct interned values of a type; a storm reports it."""
         return sum(1 for value in self._values if isinstance(value, kind))
-
-    def forget(self, holds: Callable[[Hashable], bool]) -> None:
-        """Drop the values for which `holds` is true, and every remembered transition (made again when needed)."""
-        for value in [value for value in self._values if holds(value)]:
-            del self._values[value]
-        self._memo.clear()
