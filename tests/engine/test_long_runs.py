@@ -10,9 +10,11 @@ from player.drm.events import LicenseRequested
 from player.drm.plan import ClientPlan
 from player.drm.profile import NextPeriodTrigger
 from player.drm.sessions import EMBEDDED_PERIODS_KEPT
+from player.engine.profile import Profile
 from player.engine.spec import Media
 from player.ids import Pool
 from player.stream.events import Ended, Stalled
+from tests.engine.conftest import Watch
 
 MINUTES = 30
 PERIODS = MINUTES * 60 // 8
@@ -23,7 +25,9 @@ PERIODS = MINUTES * 60 // 8
     ("rotation", "requests"),
     [(Rotation.IN_BAND, PERIODS), (Rotation.HIERARCHY, 1), (Rotation.NEW_PERIOD, PERIODS)],
 )
-def test_sessions_and_keys_stay_within_the_profiles_limit(watch, ideal, rotation, requests) -> None:
+def test_sessions_and_keys_stay_within_the_profiles_limit(
+    watch: Watch, ideal: Profile, rotation: Rotation, requests: int
+) -> None:
     spec = BackendSpec(content=ContentSpec(tracks=("video-180p", "audio"), rotation=rotation), seed=1)
     watched = watch(
         spec,
