@@ -16,7 +16,6 @@ from player.errors import KeystormError, ManifestError
 from player.mpd.availability import refresh_due
 from player.mpd.model import AdaptationSet, Period, Presentation
 from player.mpd.values import instant
-from player.stream.choice import Estimate
 
 if TYPE_CHECKING:
     from player.engine.machine import Machine
@@ -214,7 +213,7 @@ def _open(m: Machine, now: int) -> None:
     if not chosen:
         m.fail(ManifestError("no-tracks", f"/MPD/Period[@id='{period.id}']", "neither video nor audio"), now)
         return
-    m.stream.tracks = tuple(Track(number, position, Estimate()) for number in range(len(chosen)))
+    m.stream.tracks = tuple(Track(number, position) for number in range(len(chosen)))
     for track, (_, group) in zip(m.stream.tracks, chosen, strict=True):
         tracks.open_period(m, track, period, group, now)
     announcing.plan_coming(m, now)

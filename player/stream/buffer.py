@@ -12,9 +12,10 @@ from player.ids import KeyId
 from player.isobmff.model import Fragment, InitSegment
 from player.mpd.model import AdaptationSet, Period, Representation, Segment
 from player.mpd.timeline import SegmentIndex
-from player.stream.choice import Estimate
+from player.stream.choice import NOTHING_MEASURED
 
 FOREVER: Final = 1 << 62  # an end that is never reached
+NEVER: Final = -FOREVER  # an instant before any other
 _EMPTY: Final = bytearray()
 
 
@@ -81,7 +82,7 @@ class TrackBuffer(Generic[R]):
         "switched_at",
     )
 
-    def __init__(self, number: int, start_us: int, estimate: Estimate) -> None:
+    def __init__(self, number: int, start_us: int) -> None:
         self.number = number
         self.period: Period
         self.adaptation_set: AdaptationSet
@@ -102,8 +103,8 @@ class TrackBuffer(Generic[R]):
         self.broken: KeystormError | None = None  # why, where it is not the end
         self.attempts = 0  # failed in a row
         self.period_number = 0
-        self.estimate = estimate
-        self.switched_at = -FOREVER
+        self.estimate = NOTHING_MEASURED
+        self.switched_at = NEVER
 
     @property
     def kind(self) -> str:

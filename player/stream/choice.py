@@ -24,6 +24,9 @@ class Estimate(NamedTuple):
     bytes: int = 0
 
 
+NOTHING_MEASURED: Final = Estimate()
+
+
 def measured(estimate: Estimate, size: int, duration_us: int, rules: Stream) -> Estimate:
     """The estimate after a fetch of `size` bytes in `duration_us`; small fetches are not counted."""
     if size < rules.sample_min_bytes:

@@ -30,7 +30,7 @@ def fragment(start: int, count: int, ticks: int = 1000) -> Fragment:
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=5), st.data())
 def test_the_ready_end_follows_the_clear_samples_and_never_moves_back(counts: list[int], data: st.DataObject) -> None:
-    track: TrackBuffer[object] = TrackBuffer(0, 0, Estimate())
+    track: TrackBuffer[object] = TrackBuffer(0, 0)
     start_us, total = 0, 0
     for count in counts:
         piece = fragment(start_us * 25 // 1000, count)
@@ -49,8 +49,8 @@ def test_the_ready_end_follows_the_clear_samples_and_never_moves_back(counts: li
 
 
 def test_the_edge_is_the_least_end_and_a_finished_track_holds_nothing_back() -> None:
-    video: TrackBuffer[object] = TrackBuffer(0, 0, Estimate())
-    audio: TrackBuffer[object] = TrackBuffer(1, 0, Estimate())
+    video: TrackBuffer[object] = TrackBuffer(0, 0)
+    audio: TrackBuffer[object] = TrackBuffer(1, 0)
     video.ready_us, audio.ready_us = 10 * SECOND, 12 * SECOND
     assert buffer.edge((video, audio)) == 10 * SECOND
     video.ended = True
@@ -60,7 +60,7 @@ def test_the_edge_is_the_least_end_and_a_finished_track_holds_nothing_back() -> 
 
 
 def test_dropping_what_is_not_ready_begins_again_at_the_ready_end() -> None:
-    track: TrackBuffer[object] = TrackBuffer(0, 0, Estimate())
+    track: TrackBuffer[object] = TrackBuffer(0, 0)
     track.push(Pending(fragment(0, 50), None, 0, 0), 2 * SECOND)
     track.clear(25)
     track.drop_unready()
