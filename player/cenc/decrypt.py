@@ -47,7 +47,7 @@ class Decryptor:
 
     def decrypt(
         self,
-        buffer: bytearray,
+        buffer: bytearray | memoryview,
         samples: Sequence[Sample],
         key_for: Callable[[KeyId], ContentKey | None],
         start: int = 0,
@@ -69,7 +69,7 @@ class Decryptor:
         return Outcome(len(samples), None)
 
 
-def check_bounds(buffer: bytearray, samples: Sequence[Sample]) -> None:
+def check_bounds(buffer: bytearray | memoryview, samples: Sequence[Sample]) -> None:
     end = max(map(add, map(_offset_of, samples), map(_size_of, samples)), default=0)
     if end > len(buffer):
         raise ValueError(f"a sample ends at byte {end} of a buffer of {len(buffer)}")
