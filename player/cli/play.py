@@ -9,7 +9,7 @@ from pathlib import Path
 
 from player.cdm.make import KEY_SYSTEMS
 from player.cdm.spec import EMBEDDED_KEYS, CdmSpec
-from player.cli import values
+from player.cli import secrets, values
 from player.cli.interrupt import on_interrupt
 from player.cli.main import DONE, FAILED, WRONG_USAGE, complain
 from player.cli.outputs import check_folder, check_writable
@@ -31,7 +31,7 @@ def arguments(parser: ArgumentParser) -> None:
     add("mpd", metavar="MPD", type=values.url, help="URL of the manifest")
     add("--license-url", metavar="URL", type=values.url, help="license server (default: what the manifest names)")
     add("--license-header", metavar="K:V", type=values.header, action="append", help="sent with license requests")
-    add("--key", metavar="KID:KEY", type=values.keys, action="append", help="a key in hex, or @FILE with one a line")
+    add("--key", metavar="KID:KEY", type=secrets.keys, action="append", help="a key in hex, or @FILE with one a line")
     key_system = values.one_of("key system", KEY_SYSTEMS)
     add("--key-system", metavar="NAME", type=key_system, help=f"{' or '.join(KEY_SYSTEMS)} (default: by the content)")
     add("--profile", metavar="NAME|FILE", default="ideal", help=f"whose key logic: {', '.join(profile_names())}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from player.backend.license_server.log import LicenseLogEntry
 from player.backend.serve import LOOPBACK, Backend, serve
 from player.backend.spec import BackendSpec
-from player.cli import values
+from player.cli import secrets, values
 from player.cli.interrupt import on_interrupt
 from player.cli.main import DONE
 from player.cli.talk import talk
@@ -42,7 +42,7 @@ def run(options: Namespace) -> int:
 
 
 def _token(path: Path) -> str:
-    token = values.read_text(path).strip()
+    token = secrets.read_text(path).strip()
     if not (_MIN_TOKEN <= len(token) <= _MAX_TOKEN and token.isascii() and token.isprintable() and " " not in token):
         raise UsageError(f"{path}: expected a token of {_MIN_TOKEN} to {_MAX_TOKEN:,} characters without blanks")
     return token

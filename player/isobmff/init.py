@@ -16,7 +16,7 @@ from player.isobmff.tenc import read_sinf
 _U32: Final = Struct(">I")
 _TREX: Final = Struct(">5I")  # track, description index, duration, size, flags
 _KINDS: Final[Mapping[bytes, str]] = {b"vide": "video", b"soun": "audio"}
-_ENTRY_FIELDS: Final[Mapping[bytes, int]] = {b"encv": 78, b"enca": 28}  # bytes before the child boxes of an entry
+ENTRY_FIELDS: Final[Mapping[bytes, int]] = {b"encv": 78, b"enca": 28}  # bytes before the child boxes of an entry
 _PROTECTED_OTHERS: Final = frozenset({b"enct", b"encs", b"encm", b"encu", b"encf", b"encp", b"enc3"})
 _SMALLEST_ENTRY: Final = 16
 
@@ -116,9 +116,9 @@ def _read_stsd(walk: Walk, stsd: Box) -> tuple[SampleEntry, ...]:
 def _read_entry(walk: Walk, entry: Box) -> SampleEntry:
     if entry.type in _PROTECTED_OTHERS:
         raise entry.fault("unsupported", "protected, and neither video nor audio")
-    if entry.type not in _ENTRY_FIELDS:
+    if entry.type not in ENTRY_FIELDS:
         return SampleEntry(fourcc=entry.type.decode("ascii", "replace"), protection=None)
-    children = walk.children(entry, _ENTRY_FIELDS[entry.type])
+    children = walk.children(entry, ENTRY_FIELDS[entry.type])
     sinf = next((box for box in children if box.type == b"sinf"), None)
     if sinf is None:
         raise entry.fault("bad-protection", "no sinf", "14496-12, 8.12")

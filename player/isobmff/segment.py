@@ -6,11 +6,11 @@ its samples, and what came before it stays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from player.errors import MediaError
 from player.isobmff.boxes import MAX_SAMPLES, Box, Walk, top_level
@@ -39,6 +39,29 @@ def parse_media(data: bytes, init: InitSegment | None = None) -> MediaSegment:
             reader.finish()  # the moof before the fault, if its mdat was complete
         raise BrokenSegmentError(fault, reader.segment()) from None
     return reader.segment()
+
+
+class Part(NamedTuple):
+    """Top-level boxes from one moof up to the next, or those before the first; and the fragments of that moof."""
+
+    boxes: Sequence[Box]
+    fragments: Sequence[Fragment]
+
+
+def parts(data: bytes) -> Iterator[Part]:
+    """A resource with a `moov` of its own, moof by moof: what was read of a long one can go before the next is read.
+
+    Raises: MediaError.
+    """
+    reader = _Reader(data, None)
+    boxes: list[Box] = []
+    for box in top_level(data):
+        if box.type == b"moof":
+            yield Part(boxes, reader.drain())
+            boxes = []
+        reader.take(box)
+        boxes.append(box)
+    yield Part(boxes, reader.drain())
 
 
 class _Reader:
@@ -74,6 +97,12 @@ class _Reader:
         moof, self._moof = self._moof, None
         if moof is not None:
             self._fragments += self._read_moof(moof)
+
+    def drain(self) -> Sequence[Fragment]:
+        """The fragments read and not handed out yet, with those of the waiting moof."""
+        self.finish()
+        fragments, self._fragments = self._fragments, []
+        return fragments
 
     def _take_moov(self, box: Box) -> None:
         """The same again changes nothing; another one replaces the tracks."""

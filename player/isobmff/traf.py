@@ -68,7 +68,7 @@ def read_tables(walk: Walk, moof: Box, traf: Box, tracks: Mapping[int, Track], d
         raise tfhd_box.fault("bad-reference", f"no track {tfhd.track_id}", "14496-12, 8.8.7")
     protection = _entry_protection(tfhd_box, tfhd, track)
     boxes = _single_boxes(walk, children, protection)
-    base = _base(tfhd, moof, data_end)
+    base = base_of(tfhd, moof, data_end)
     return TrackFragment(
         traf,
         track,
@@ -133,7 +133,7 @@ def _is_ours(walk: Walk, box: Box, protection: Protection | None) -> bool:
     return True
 
 
-def _base(tfhd: TrackFragmentHeader, moof: Box, data_end: int | None) -> int:
+def base_of(tfhd: TrackFragmentHeader, moof: Box, data_end: int | None) -> int:
     """14496-12, 8.8.7.1: explicit, else the moof if flagged, else where the data of the traf before ended."""
     if tfhd.base_data_offset is not None:
         return tfhd.base_data_offset

@@ -1,0 +1,214 @@
+"""Encrypted boxes turned into clear, playable ones: what is said of protection goes, what points at data follows.
+
+A sample entry is given back its own type (ISO/IEC 14496-12, 8.12.1); entries that are the same then become one. Samples
+are not looked at: whoever calls this decrypts them. A presentation without a protected entry is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from struct import Struct
+from typing import Final, NamedTuple
+
+from player.isobmff.aux_boxes import info_type
+from player.isobmff.boxes import Box, Walk, full_header, require, require_table
+from player.isobmff.edits import Edits, Moves
+from player.isobmff.fragment_boxes import read_tfhd
+from player.isobmff.groups import is_seig
+from player.isobmff.init import ENTRY_FIELDS, read_moov
+from player.isobmff.model import Fragment
+from player.isobmff.sample import Scheme
+from player.isobmff.traf import base_of
+
+_U32: Final = Struct(">I")
+_I32: Final = Struct(">i")
+_U64: Final = Struct(">Q")
+_HAS_DATA_OFFSET: Final = 1  # flag of trun
+_SCHEMES: Final = tuple(scheme.encode() for scheme in Scheme)
+_CHUNK_OFFSETS: Final[Mapping[bytes, Struct]] = {b"stco": _U32, b"co64": _U64}
+_AUX_BOXES: Final = (b"saiz", b"saio")
+_GROUP_BOXES: Final = (b"sbgp", b"sgpd")
+_STSD_FIELDS: Final = 8  # bytes before the entries
+_STSC_ENTRY: Final = Struct(">III")  # first chunk, samples a chunk, sample description index
+
+Entries = Mapping[int, tuple[int, ...]]
+"""By track: the new sample description index of each old one, in order."""
+
+
+class ClearMoov(NamedTuple):
+    """`entries` None: nothing was protected, and nothing was changed."""
+
+    box: bytes
+    entries: Entries | None
+
+
+def clear_moov(data: bytes, moov: Box, moves: Moves) -> ClearMoov:
+    """Adds the moov to `moves`: chunk offsets are right once all that shrinks has been added.
+
+    Raises: MediaError as `read_moov`.
+    """
+    init = read_moov(data, moov)
+    walk = Walk(data)
+    children = walk.enter(moov)
+    tables = [_descend(walk, trak, b"mdia", b"minf", b"stbl") for trak in children if trak.type == b"trak"]
+    edits = Edits(data, moov)
+    if not any(entry.type in ENTRY_FIELDS for stbl in tables for entry in _sample_entries(walk, stbl)):
+        return ClearMoov(data[moov.start : moov.end], None)
+    for box in children:
+        if box.type == b"pssh":
+            edits.drop(box)
+    entries = {track.id: _clear_stbl(walk, stbl, edits) for track, stbl in zip(init.tracks, tables, strict=True)}
+    for mvex in children:
+        if mvex.type == b"mvex":
+            _renumber_trex(walk, mvex, entries, edits)
+    moves.add(moov, edits.shrink)
+    for stbl in tables:
+        _move_chunks(walk, stbl, moves, edits)
+    return ClearMoov(edits.built(), entries)
+
+
+def clear_moof(data: bytes, moof: Box, entries: Entries, fragments: Sequence[Fragment], moves: Moves) -> bytes:
+    """Adds the moof to `moves`. `fragments`: what was read of its trafs, in order.
+
+    Raises: MediaError for a broken box that `parse_media` would not have let through either.
+    """
+    walk = Walk(data)
+    children = walk.enter(moof)
+    trafs = [(box, walk.children(box)) for box in children if box.type == b"traf"]
+    edits = Edits(data, moof)
+    for box in children:
+        if box.type == b"pssh":
+            edits.drop(box)
+    for _, boxes in trafs:
+        _drop_protection(walk, boxes, edits)
+    moves.add(moof, edits.shrink)
+    data_end: int | None = None
+    for (_, boxes), fragment in zip(trafs, fragments, strict=True):
+        _move_data(walk, boxes, data_end, moof, entries, moves, edits)
+        data_end = fragment.data[1]
+    return edits.built()
+
+
+def _drop_protection(walk: Walk, boxes: Sequence[Box], edits: Edits) -> None:
+    """`senc`, and of tables that also serve others those that are about protection."""
+    for box in boxes:
+        if _is_about_protection(walk, box):
+            edits.drop(box)
+
+
+def _is_about_protection(walk: Walk, box: Box) -> bool:
+    if box.type in _AUX_BOXES:
+        return info_type(walk.data, box) in (None, *_SCHEMES)
+    return box.type == b"senc" or (box.type in _GROUP_BOXES and is_seig(walk, box))
+
+
+# ── moov ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _descend(walk: Walk, box: Box, *kinds: bytes) -> Box:
+    """Along boxes that `read_moov` has found."""
+    for kind in kinds:
+        box = next(child for child in walk.children(box) if child.type == kind)
+    return box
+
+
+def _sample_entries(walk: Walk, stbl: Box) -> Sequence[Box]:
+    return walk.children(_descend(walk, stbl, b"stsd"), _STSD_FIELDS)
+
+
+def _clear_stbl(walk: Walk, stbl: Box, edits: Edits) -> tuple[int, ...]:
+    """The new index of each sample entry."""
+    boxes = walk.children(stbl)
+    _drop_protection(walk, boxes, edits)
+    numbers = _clear_entries(walk, stbl, edits)
+    for box in boxes:
+        if box.type == b"stsc" and numbers != _unchanged(numbers):
+            _renumber_stsc(walk, box, numbers, edits)
+    return numbers
+
+
+def _clear_entries(walk: Walk, stbl: Box, edits: Edits) -> tuple[int, ...]:
+    stsd = _descend(walk, stbl, b"stsd")
+    numbers: list[int] = []
+    met: dict[bytes, int] = {}
+    for entry in walk.children(stsd, _STSD_FIELDS):
+        changes = Edits(walk.data, entry)
+        if entry.type in ENTRY_FIELDS:
+            _clear_entry(walk, entry, changes)
+        new = len(met) + 1
+        numbers.append(met.setdefault(changes.built(), new))
+        if numbers[-1] != new:
+            edits.drop(entry)  # one like it came before
+        elif entry.type in ENTRY_FIELDS:
+            _clear_entry(walk, entry, edits)
+    edits.write(stsd.body + 4, _U32.pack(len(met)))
+    return tuple(numbers)
+
+
+def _clear_entry(walk: Walk, entry: Box, edits: Edits) -> None:
+    sinfs = [box for box in walk.children(entry, ENTRY_FIELDS[entry.type]) if box.type == b"sinf"]
+    frma = _descend(walk, sinfs[0], b"frma")
+    edits.write(entry.start + 4, walk.data[frma.body : frma.body + 4])
+    for sinf in sinfs:
+        edits.drop(sinf)
+
+
+def _renumber_stsc(walk: Walk, stsc: Box, numbers: tuple[int, ...], edits: Edits) -> None:
+    require(stsc, 8)
+    (count,) = _U32.unpack_from(walk.data, stsc.body + 4)
+    require_table(stsc, stsc.body + 8, count, _STSC_ENTRY.size)
+    for at in range(stsc.body + 16, stsc.body + 16 + count * _STSC_ENTRY.size, _STSC_ENTRY.size):
+        _renumber(walk, at, numbers, edits)
+
+
+def _renumber_trex(walk: Walk, mvex: Box, entries: Entries, edits: Edits) -> None:
+    for trex in walk.children(mvex):
+        if trex.type == b"trex":
+            (track,) = _U32.unpack_from(walk.data, trex.body + 4)
+            if track in entries:
+                _renumber(walk, trex.body + 8, entries[track], edits)
+
+
+def _renumber(walk: Walk, at: int, numbers: tuple[int, ...], edits: Edits) -> None:
+    """A sample description index in place. One that names nothing stays: the parser refuses it where it is used."""
+    (number,) = _U32.unpack_from(walk.data, at)
+    if 1 <= number <= len(numbers):
+        edits.write(at, _U32.pack(numbers[number - 1]))
+
+
+def _unchanged(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(range(1, len(numbers) + 1))
+
+
+def _move_chunks(walk: Walk, stbl: Box, moves: Moves, edits: Edits) -> None:
+    for box in walk.children(stbl):
+        layout = _CHUNK_OFFSETS.get(box.type)
+        if layout is None:
+            continue
+        require(box, 8)
+        (count,) = _U32.unpack_from(walk.data, box.body + 4)
+        require_table(box, box.body + 8, count, layout.size)
+        offsets = layout.iter_unpack(walk.data[box.body + 8 : box.body + 8 + count * layout.size])
+        edits.write(box.body + 8, b"".join(layout.pack(moves(offset)) for (offset,) in offsets))
+
+
+# ── moof ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _move_data(
+    walk: Walk, boxes: Sequence[Box], data_end: int | None, moof: Box, entries: Entries, moves: Moves, edits: Edits
+) -> None:
+    """`data_end`: where the data of the traf before ended; None for the first (14496-12, 8.8.7.1)."""
+    tfhd_box = next(box for box in boxes if box.type == b"tfhd")
+    tfhd = read_tfhd(walk.data, tfhd_box)
+    at = tfhd_box.body + 8
+    base = base_of(tfhd, moof, data_end)
+    if tfhd.base_data_offset is not None:
+        edits.write(at, _U64.pack(moves(base)))
+        at += _U64.size
+    if tfhd.description_index is not None:
+        _renumber(walk, at, entries[tfhd.track_id], edits)
+    for box in boxes:
+        if box.type == b"trun" and full_header(walk.data, box)[1] & _HAS_DATA_OFFSET:
+            (offset,) = _I32.unpack_from(walk.data, box.body + 8)
+            edits.write(box.body + 8, _I32.pack(moves(base + offset) - moves(base)))
