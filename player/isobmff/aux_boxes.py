@@ -47,6 +47,10 @@ def in_senc(data: bytes, senc: Box, iv_sizes: Sequence[int]) -> Entries:
     return Entries(start, sizes)
 
 
+def are_equal(numbers: Sequence[int]) -> bool:
+    return bool(numbers) and numbers.count(numbers[0]) == len(numbers)
+
+
 def promises_subsamples(data: bytes, senc: Box) -> bool:
     return bool(full_header(data, senc)[1] & _HAS_SUBSAMPLES)
 
@@ -73,15 +77,28 @@ def info_type(data: bytes, box: Box) -> bytes | None:
 
 
 def _sizes_with_tables(data: bytes, senc: Box, start: int, iv_sizes: Sequence[int]) -> list[int]:
-    sizes: list[int] = []
-    position = start
-    for iv_size in iv_sizes:
-        if position + iv_size + _COUNT.size > senc.end:
+    sizes = _equal_sizes(data, senc, start, iv_sizes)
+    position = start + sum(sizes)
+    for iv_size in iv_sizes[len(sizes) :]:
+        at = position + iv_size
+        if at + _COUNT.size > senc.end:
             raise senc.fault("bad-aux", f"{len(iv_sizes)} entries promised, {len(sizes)} present", _SENC, at=position)
-        (pairs,) = _COUNT.unpack_from(data, position + iv_size)
-        sizes.append(iv_size + _COUNT.size + _PAIR_BYTES * pairs)
+        sizes.append(iv_size + _COUNT.size + _PAIR_BYTES * (data[at] << 8 | data[at + 1]))
         position += sizes[-1]
     return sizes
+
+
+def _equal_sizes(data: bytes, senc: Box, start: int, iv_sizes: Sequence[int]) -> list[int]:
+    """The usual case at once: as many subsamples in each entry as in the first. [] where it is not so."""
+    if not are_equal(iv_sizes) or start + iv_sizes[0] + _COUNT.size > senc.end:
+        return []
+    at = start + iv_sizes[0]
+    (pairs,) = _COUNT.unpack_from(data, at)
+    count, size = len(iv_sizes), iv_sizes[0] + _COUNT.size + _PAIR_BYTES * pairs
+    if start + count * size != senc.end:
+        return []
+    is_same = all(data[at + i : senc.end : size] == data[at + i : at + i + 1] * count for i in range(_COUNT.size))
+    return [size] * count if is_same else []
 
 
 def _saiz_sizes(data: bytes, saiz: Box, sample_count: int) -> list[int]:

@@ -7,12 +7,14 @@ one entry a sample, and the subsamples of each sample add up to its size.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
+from itertools import chain
+from operator import add
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from player.errors import MediaError
-from player.isobmff.aux_boxes import Entries, by_saio, in_senc, promises_subsamples
+from player.isobmff.aux_boxes import Entries, are_equal, by_saio, in_senc, promises_subsamples
 from player.isobmff.boxes import Box, Walk
 
 Ranges = tuple[tuple[int, int], ...]
@@ -20,6 +22,7 @@ Ranges = tuple[tuple[int, int], ...]
 _CLAUSE: Final = "23001-7, 7.2"
 _COUNT: Final = Struct(">H")
 _PAIR: Final = Struct(">HI")  # clear bytes, protected bytes
+_ROWS: Final = 128  # entries read at once, so that a layout stays small
 
 
 class Wanted(NamedTuple):
@@ -92,30 +95,49 @@ def _saio_way(
 
 def _read(data: bytes, box: Box, entries: Entries, wanted: Wanted) -> Auxiliary:
     """Entries whose sizes have been checked against the data, and against the subsample counts in them."""
-    same = _are_equal(entries.sizes) and _are_equal(wanted.iv_sizes)
-    auxiliary = (_read_rows if same else _read_each)(data, entries, wanted.iv_sizes)
-    if any(auxiliary.ranges):
-        for ranges, size in zip(auxiliary.ranges, wanted.sizes, strict=True):
-            if ranges and sum(map(sum, ranges)) != size:
-                reason = f"a sample of {size} bytes has subsamples of {sum(map(sum, ranges))}"
-                raise box.fault("bad-aux", reason, _CLAUSE)
+    if are_equal(entries.sizes) and are_equal(wanted.iv_sizes):
+        return _read_rows(data, box, entries, wanted)
+    auxiliary = _read_each(data, entries, wanted.iv_sizes)
+    for ranges, size in zip(auxiliary.ranges, wanted.sizes, strict=True):
+        if ranges:
+            _check_sum(box, size, sum(map(sum, ranges)))
     return auxiliary
 
 
-def _are_equal(numbers: Sequence[int]) -> bool:
-    return bool(numbers) and numbers.count(numbers[0]) == len(numbers)
+def _check_sum(box: Box, size: int, in_subsamples: int) -> None:
+    if in_subsamples != size:
+        raise box.fault("bad-aux", f"a sample of {size} bytes has subsamples of {in_subsamples}", _CLAUSE)
 
 
-def _read_rows(data: bytes, entries: Entries, iv_sizes: Sequence[int]) -> Auxiliary:
-    """Entries of one size with IVs of one size, as the rows of a table."""
-    count, size, iv_size = len(entries.sizes), entries.sizes[0], iv_sizes[0]
+def _read_rows(data: bytes, box: Box, entries: Entries, wanted: Wanted) -> Auxiliary:
+    """Entries of one size with IVs of one size, as the rows of a table, column by column."""
+    count, size, iv_size = len(entries.sizes), entries.sizes[0], wanted.iv_sizes[0]
     if not size:
         return Auxiliary([b""] * count, [()] * count)
     pairs = max(0, size - iv_size - _COUNT.size) // _PAIR.size
-    rows = _row(iv_size, pairs, size).iter_unpack(data[entries.start : entries.start + count * size])
-    ivs, *numbers = zip(*rows, strict=True)
-    columns = [zip(numbers[i], numbers[i + 1], strict=True) for i in range(0, 2 * pairs, 2)]
-    return Auxiliary(ivs, list(zip(*columns, strict=True)) if pairs else [()] * count)
+    ivs, *numbers = _columns(data[entries.start : entries.start + count * size], iv_size, pairs, size)
+    if not pairs:
+        return Auxiliary(ivs, [()] * count)
+    sums = reduce(_add, numbers)
+    if sums != tuple(wanted.sizes):
+        for size_of, total in zip(wanted.sizes, sums, strict=True):
+            _check_sum(box, size_of, total)
+    return Auxiliary(ivs, tuple(zip(*map(zip, numbers[::2], numbers[1::2]), strict=True)))
+
+
+def _columns(table: bytes, iv_size: int, pairs: int, size: int) -> Sequence[Any]:
+    """IVs, clear bytes, protected bytes, and so on by pairs: each a tuple of as many as there are entries."""
+    width = 1 + 2 * pairs
+    parts = [
+        _rows(iv_size, pairs, size, min(_ROWS, (len(table) - at) // size)).unpack_from(table, at)
+        for at in range(0, len(table), size * _ROWS)
+    ]
+    values = parts[0] if len(parts) == 1 else tuple(chain.from_iterable(parts))
+    return [values[i::width] for i in range(width)]
+
+
+def _add(left: Sequence[int], right: Sequence[int]) -> Sequence[int]:
+    return tuple(map(add, left, right))
 
 
 def _read_each(data: bytes, entries: Entries, iv_sizes: Sequence[int]) -> Auxiliary:
@@ -145,6 +167,6 @@ def _check_entries(data: bytes, box: Box, entries: Entries, iv_sizes: Sequence[i
 
 
 @lru_cache(maxsize=64)  # layouts, not content
-def _row(iv_size: int, pairs: int, size: int) -> Struct:
-    """IV and pairs of an entry; the count between them is known."""
-    return Struct(f">{iv_size}s{size - iv_size - pairs * _PAIR.size}x" + "HI" * pairs)
+def _rows(iv_size: int, pairs: int, size: int, count: int) -> Struct:
+    """IV and pairs of so many entries; the count between them is known."""
+    return Struct(">" + (f"{iv_size}s{size - iv_size - pairs * _PAIR.size}x" + "HI" * pairs) * count)

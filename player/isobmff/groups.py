@@ -21,6 +21,8 @@ _GROUPING_TYPE_AT: Final = 4  # bytes into the payload of sgpd and sbgp alike
 
 Groups = tuple[Protection | None, ...]
 """Descriptions in order; None: a group of unprotected samples."""
+Applied = tuple[int, Protection | None]
+"""A run of so many samples and what protects them."""
 
 
 def is_seig(walk: Walk, box: Box) -> bool:
@@ -81,15 +83,14 @@ def read_sbgp(walk: Walk, box: Box, sample_count: int) -> list[tuple[int, int]]:
 
 def protections(
     box: Box, runs: Sequence[tuple[int, int]], default: Protection | None, in_track: Groups, in_traf: Groups, count: int
-) -> list[Protection | None]:
-    """What applies to each of `count` samples: its group's entry, or the default of `tenc` for index 0.
+) -> list[Applied]:
+    """What applies to `count` samples, run by run: the entry of a group, or the default of `tenc` for index 0.
 
     Raises: MediaError `bad-reference` for an index that names no description.
     """
-    found: list[Protection | None] = []
-    for size, index in runs:
-        found += [_group(box, index, in_track, in_traf) if index else default] * size
-    return found + [default] * (count - len(found))
+    found = [(size, _group(box, index, in_track, in_traf) if index else default) for size, index in runs]
+    rest = count - sum(size for size, _ in runs)
+    return [*found, (rest, default)] if rest else found
 
 
 def _group(box: Box, index: int, in_track: Groups, in_traf: Groups) -> Protection | None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Final
 
 from player.errors import MediaError
 from player.ids import KeyId
 from player.isobmff.sample import Protection, Sample
+
+_DURATION: Final = attrgetter("duration")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,7 @@ class Track:
     default_entry: int = 1  # sample description index, from 1
     default_duration: int = 0  # ticks
     default_size: int = 0  # bytes
+    default_flags: int = 0  # of a sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,7 @@ class InitSegment:
     tracks: tuple[Track, ...]
     init_data: tuple[bytes, ...] = ()
     warnings: tuple[str, ...] = field(default=(), compare=False)  # as in `MediaSegment`
+    moov: bytes = field(default=b"", compare=False, repr=False)  # the whole box, for those who write files
 
     @property
     def default_kids(self) -> tuple[KeyId, ...]:
@@ -57,11 +63,12 @@ class Fragment:
     samples: tuple[Sample, ...]
     kids: tuple[KeyId, ...]  # distinct KIDs of protected samples, in order of first use
     init_data: tuple[bytes, ...] = ()  # one value per run of adjacent `pssh` boxes of the moof; on its first traf only
+    traf: bytes = field(default=b"", compare=False, repr=False)  # the whole box, for those who write files
 
     @property
     def duration(self) -> int:
         """Ticks."""
-        return sum(sample.duration for sample in self.samples)
+        return sum(map(_DURATION, self.samples))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

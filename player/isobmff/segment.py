@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -127,10 +126,11 @@ class _Reader:
             if box.type == b"traf":
                 trafs.append(read_tables(walk, moof, box, tracks, trafs[-1].data_end if trafs else None))
         _check_runs(moof, [run for traf in trafs for run in traf.runs if run.sizes], self._mdats)
-        fragments = [read_samples(walk, traf, self._decode_time(traf)) for traf in trafs]
-        if fragments:
-            fragments[0] = replace(fragments[0], init_data=init_data_of(walk, children))
-        self._next_times |= {each.track_id: each.decode_time + each.duration for each in fragments}
+        init_data = init_data_of(walk, children)
+        fragments: list[Fragment] = []
+        for traf in trafs:
+            fragments.append(read_samples(walk, traf, self._decode_time(traf), () if fragments else init_data))
+            self._next_times[traf.track.id] = fragments[-1].decode_time + fragments[-1].duration
         return fragments
 
     def _decode_time(self, traf: TrackFragment) -> int:

@@ -6,25 +6,22 @@ A `seig` group goes before `tenc`; the sample entry in use says first whether th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from itertools import accumulate, groupby
-from typing import Final, NamedTuple
+from itertools import accumulate, chain, repeat
+from typing import Final, NamedTuple, TypeVar
 
 from player.ids import KeyId
 from player.isobmff.aux_boxes import info_type
 from player.isobmff.auxiliary import Auxiliary, Wanted, read_auxiliary
 from player.isobmff.boxes import MAX_SAMPLES, Box, Walk
 from player.isobmff.fragment_boxes import TrackFragmentHeader, TrackRun, read_tfdt, read_tfhd, read_trun
-from player.isobmff.groups import is_seig, protections, read_sbgp, read_sgpd
+from player.isobmff.groups import Applied, is_seig, protections, read_sbgp, read_sgpd
 from player.isobmff.model import Fragment, Track
 from player.isobmff.sample import Protection, Sample
 
 _GROUP_BOXES: Final = (b"sbgp", b"sgpd")
 _AUX_BOXES: Final = (b"saiz", b"saio")
 _SINGLE: Final = frozenset({b"tfhd", b"tfdt", b"senc", *_GROUP_BOXES, *_AUX_BOXES})
-
-
-_sample: Final = partial(tuple.__new__, Sample)  # as the constructor, without its call: about half the time
+_T = TypeVar("_T")
 
 
 class Run(NamedTuple):
@@ -80,26 +77,31 @@ def read_tables(walk: Walk, moof: Box, traf: Box, tracks: Mapping[int, Track], d
     )
 
 
-def read_samples(walk: Walk, found: TrackFragment, decode_time: int) -> Fragment:
+def read_samples(walk: Walk, found: TrackFragment, decode_time: int, init_data: tuple[bytes, ...] = ()) -> Fragment:
     """The samples of a traf whose runs lie in an mdat.
 
     Raises: MediaError `bad-aux`, `bad-reference` or `bad-protection`.
     """
-    sizes = [size for run in found.runs for size in run.sizes]
-    applied = _protections(walk, found, len(sizes))
+    sizes = _joined([run.sizes for run in found.runs])
+    applied = _applied(walk, found, len(sizes))
     kids = _kids(found.box, applied)
     ivs, ranges = _auxiliary(walk, found, applied, sizes) if kids else _nothing(len(sizes))
-    start = min((run.start for run in found.runs if run.sizes), default=found.base)
-    end = max((run.end for run in found.runs if run.sizes), default=found.base)
-    offsets = [offset for run in found.runs for offset in _offsets(run, start)]
-    durations = [duration for run in found.runs for duration in run.durations]
+    start = min([run.start for run in found.runs if run.sizes], default=found.base)
+    end = max([run.end for run in found.runs if run.sizes], default=found.base)
+    offsets = _joined([_offsets(run, start) for run in found.runs])
+    durations = _joined([run.durations for run in found.runs])
+    protections = _joined([[protection] * count for count, protection in applied])
     return Fragment(
         track_id=found.track.id,
         timescale=found.track.timescale,
         decode_time=decode_time,
         data=(start, end),
-        samples=tuple(map(_sample, zip(offsets, sizes, durations, applied, ivs, ranges, strict=True))),
+        samples=tuple(
+            map(tuple.__new__, repeat(Sample), zip(offsets, sizes, durations, protections, ivs, ranges, strict=True))
+        ),
         kids=kids,
+        init_data=init_data,
+        traf=walk.data[found.box.start : found.box.end],
     )
 
 
@@ -177,36 +179,40 @@ def _offsets(run: Run, data_start: int) -> Sequence[int]:
     return list(accumulate(run.sizes, initial=run.start - data_start))[:-1]
 
 
-def _protections(walk: Walk, found: TrackFragment, count: int) -> list[Protection | None]:
+def _joined(parts: Sequence[Sequence[_T]]) -> Sequence[_T]:
+    """One after the other; there is mostly one."""
+    return parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
+
+
+def _applied(walk: Walk, found: TrackFragment, count: int) -> Sequence[Applied]:
     sbgp, sgpd = found.boxes.get(b"sbgp"), found.boxes.get(b"sgpd")
     if found.protection is None or sbgp is None:
-        return [found.protection] * count
+        return [(count, found.protection)]
     in_traf = () if sgpd is None else read_sgpd(walk, sgpd, found.protection.scheme)
     runs = read_sbgp(walk, sbgp, count)
     return protections(sbgp, runs, found.protection, found.track.groups, in_traf, count)
 
 
-def _kids(traf: Box, applied: Sequence[Protection | None]) -> tuple[KeyId, ...]:
+def _kids(traf: Box, applied: Sequence[Applied]) -> tuple[KeyId, ...]:
     """Distinct, in order of first use. The zero KID promises a group that names the real one."""
-    kids = tuple(dict.fromkeys(each.kid for each, _ in groupby(applied) if each is not None))
+    kids = tuple(dict.fromkeys([each.kid for count, each in applied if count and each is not None]))
     if any(kid.is_zero for kid in kids):
         raise traf.fault("bad-protection", "a protected sample has the zero KID and no group", "23001-7, 8.2")
     return kids
 
 
-def _auxiliary(
-    walk: Walk, found: TrackFragment, applied: Sequence[Protection | None], sizes: Sequence[int]
-) -> Auxiliary:
-    wanted = Wanted(sizes, [each.iv_size if each is not None else 0 for each in applied])
+def _auxiliary(walk: Walk, found: TrackFragment, applied: Sequence[Applied], sizes: Sequence[int]) -> Auxiliary:
+    wanted = Wanted(sizes, _joined([[each.iv_size if each is not None else 0] * count for count, each in applied]))
     senc, saiz, saio = (found.boxes.get(kind) for kind in (b"senc", b"saiz", b"saio"))
     read = read_auxiliary(walk, senc, saiz, saio, found.base, wanted)
     if read is None:
         if any(wanted.iv_sizes):
             raise found.box.fault("bad-aux", "no auxiliary information and no constant IV", "23001-7, 7")
         return _nothing(len(sizes))
-    if None in applied:
-        return Auxiliary(read.ivs, [ranges if each else () for ranges, each in zip(read.ranges, applied, strict=True)])
-    return read
+    if all(each is not None for _, each in applied):
+        return read
+    clear = _joined([[each is None] * count for count, each in applied])
+    return Auxiliary(read.ivs, [() if is_clear else pairs for pairs, is_clear in zip(read.ranges, clear, strict=True)])
 
 
 def _nothing(count: int) -> Auxiliary:
