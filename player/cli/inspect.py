@@ -13,7 +13,7 @@ from typing import Final
 
 from player.cli.inspected import licenses, manifest, media, pssh
 from player.cli.inspected.report import HEADING, Line, Report, count, escaped, fitted, plain
-from player.cli.inspected.source import Source, load, read_file, written_pssh
+from player.cli.inspected.source import Source, load, written_pssh
 from player.cli.main import DONE, FAILED, WRONG_USAGE, complain
 from player.errors import NetworkError
 from player.isobmff.inspection import is_pssh
@@ -30,16 +30,17 @@ def arguments(parser: ArgumentParser) -> None:
     add(
         "input", metavar="FILE|URL|PSSH", help="media, an MPD, a license or license request, or a pssh in hex or base64"
     )
-    add("--init", metavar="FILE", help="the init segment that explains a media segment")
+    add("--init", metavar="FILE|URL", help="the init segment that explains a media segment")
     add("--json", action="store_true", help="print all of it as one JSON object")
 
 
 def run(options: Namespace) -> int:
     try:
         source = load(options.input)
+        init = None if options.init is None else load(options.init).data
     except NetworkError as error:
         return complain(error.code, str(error), WRONG_USAGE)
-    report = inspect(source, None if options.init is None else read_file(options.init).data)
+    report = inspect(source, init)
     if options.json:
         print(json.dumps(_document(source, report)))
     else:

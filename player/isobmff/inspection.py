@@ -20,6 +20,7 @@ from player.isobmff.model import BrokenSegmentError, Fragment, InitSegment, Medi
 from player.isobmff.sample import Protection, Sample
 from player.isobmff.segment import parse_media
 
+_JUMP: Final = "time-jump"
 MAX_FAULTY_MOOFS: Final = 16  # choice: each costs one more pass through the resource
 _WARNING: Final = re.compile(r"(?P<code>[a-z-]+): (?P<path>.*?) @ (?P<offset>\d+)(?:: (?P<reason>.*))?", re.DOTALL)
 
@@ -115,11 +116,13 @@ def inspect(data: bytes, init: InitSegment | None = None) -> Inspection:
         return Inspection(tracks=(), fragments=(), crypto_periods=(), faults=tuple(_top_level_fault(data)))
     segment, faults, readable = _read_on(data, init)
     fragments = tuple(_fragments(readable, segment.fragments))
+    warnings = (fault_of_warning(warning) for warning in segment.warnings)
+    gaps = _gaps(data, readable)
     return Inspection(
         tracks=_tracks(readable, init),
         fragments=fragments,
         crypto_periods=tuple(_crypto_periods(fragments)),
-        faults=(*faults, *map(fault_of_warning, segment.warnings)),
+        faults=(*faults, *(each for each in warnings if not (each.code == _JUMP and _in_any(gaps, each.offset)))),
     )
 
 
@@ -208,6 +211,23 @@ def _read_on(data: bytes, init: InitSegment | None) -> tuple[MediaSegment, Seque
             if broken is None or len(faults) > MAX_FAULTY_MOOFS:
                 return error.delivered, faults, data
             data = data[: broken.start + 4] + b"free" + data[broken.start + 8 :]
+
+
+def _gaps(data: bytes, readable: bytes) -> list[range]:
+    """From each moof that was left out to the end of the next that was not: there time jumps for no other reason."""
+    gaps: list[range] = []
+    start: int | None = None
+    for box in _readable_top_level(readable):
+        if box.type == b"free" and data[box.start + 4 : box.start + 8] == b"moof":
+            start = box.start if start is None else start
+        elif box.type == b"moof" and start is not None:
+            gaps.append(range(start, box.end))
+            start = None
+    return gaps
+
+
+def _in_any(gaps: Sequence[range], offset: int | None) -> bool:
+    return any(offset in gap for gap in gaps)
 
 
 def _moof_around(data: bytes, error: MediaError) -> Box | None:

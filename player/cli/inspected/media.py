@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
-from player.cli.inspected.pssh import InspectedPssh, inspect_box, pssh_lines
+from player.cli.inspected.pssh import InspectedPssh, inspect_boxes, pssh_lines
 from player.cli.inspected.report import FAULT as FAULT_STYLE
 from player.cli.inspected.report import PLAIN, Line, Report, escaped, fault_lines, fitted, heading, table
 from player.errors import MediaError, UsageError
@@ -27,12 +27,17 @@ from player.isobmff.model import InitSegment, SampleEntry, Track
 from player.isobmff.sample import Protection
 
 _DRAWN_ALIKE: Final = 3  # leaf boxes of one type in a row; further ones are counted
+_DRAWN_BOXES: Final = 400  # further ones are drawn only where something is wrong; --json has them all
 _DRAWN_FRAGMENTS: Final = 50
+_BAD_SIZES: Final = frozenset({"bad-box", "limit", "truncated"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaFacts:
+    """`all_boxes` False: the file has more than the walk goes through; its samples are read all the same."""
+
     boxes: tuple[DumpedBox, ...]
+    all_boxes: bool
     tracks: tuple[Track, ...]
     fragments: tuple[FragmentKeys, ...]
     crypto_periods: tuple[CryptoPeriod, ...]
@@ -44,20 +49,28 @@ def inspect(data: bytes, init: bytes | None = None) -> Report:
 
     Raises: UsageError where not one box can be read, of either.
     """
-    boxes = tuple(walk(data))
+    boxes, drawn_to_the_end = _walked(data)
     if not any(box.type and box.fault is None for box in boxes):
         raise _unreadable(data, boxes)
     inspected = inspect_samples(data, None if init is None else _init(init))
-    own_pssh = tuple(map(inspect_box, pssh_boxes(data)))
-    faults = tuple(_once(boxes, [*inspected.faults, *map(_of_dump, _faulty(boxes))], own_pssh))
+    own_pssh = inspect_boxes(pssh_boxes(data))
+    faults = tuple(_once(boxes, inspected.faults, [fault for box in own_pssh for fault in box.faults]))
     facts = MediaFacts(
         boxes=boxes,
+        all_boxes=drawn_to_the_end,
         tracks=inspected.tracks,
         fragments=inspected.fragments,
         crypto_periods=inspected.crypto_periods,
         pssh=own_pssh,
     )
     return Report(kind="media", facts=facts, page=(*_page(facts, inspected), *fault_lines(faults)), faults=faults)
+
+
+def _walked(data: bytes) -> tuple[tuple[DumpedBox, ...], bool]:
+    """The boxes, and whether they are all: a long file has more than the walk's limit, which is no fault of its."""
+    boxes = tuple(walk(data))
+    cut = bool(boxes) and not boxes[-1].type and (boxes[-1].fault or "").startswith("limit: ")
+    return (boxes[:-1], False) if cut else (boxes, True)
 
 
 def _init(data: bytes) -> InitSegment:
@@ -84,19 +97,33 @@ def _of_dump(box: DumpedBox) -> Fault:
     return Fault(code=code, path=box.path, offset=box.offset, reason=reason, clause=CLAUSES.get(code, ""))
 
 
-def _once(boxes: Iterable[DumpedBox], faults: Iterable[Fault], psshs: Iterable[InspectedPssh]) -> Iterator[Fault]:
-    """Each place only once for the same code, with the number of its moof in the path; in the order of the bytes."""
+def _once(boxes: Sequence[DumpedBox], read: Iterable[Fault], of_pssh: Iterable[Fault]) -> Iterator[Fault]:
+    """In the order of the bytes, each place once, with the number of its moof in the path.
+
+    What the readers say of a place goes before what the walk does; what the walk meets inside a box whose size is wrong
+    follows from that.
+    """
     paths = {box.offset: box.path for box in boxes if box.type}
     told: dict[tuple[str, int | None], Fault] = {}
-    for fault in [*faults, *(fault for box in psshs for fault in box.faults)]:
+    for fault in [*read, *of_pssh]:
         path = fault.path if fault.offset is None else paths.get(fault.offset, fault.path)
         told.setdefault((fault.code, fault.offset), replace(fault, path=path))
+    for fault in map(_of_dump, _faulty(boxes)):
+        if not any(_follows(fault, other) for other in told.values()):
+            told[fault.code, fault.offset] = fault
     yield from sorted(told.values(), key=lambda fault: -1 if fault.offset is None else fault.offset)
+
+
+def _follows(fault: Fault, other: Fault) -> bool:
+    inside = fault.path == other.path or fault.path.startswith(f"{other.path}/")
+    return fault.offset == other.offset or (inside and other.code in _BAD_SIZES)
 
 
 def _page(facts: MediaFacts, inspected: Inspection) -> Iterator[Line]:
     yield from heading("boxes")
     yield from _tree(facts.boxes)
+    if not facts.all_boxes:
+        yield Line(f"  … and more: only the first {len(facts.boxes):,} boxes are gone through")
     if facts.tracks:
         yield from heading("tracks")
         for track in facts.tracks:
@@ -118,15 +145,21 @@ def _tree(boxes: Sequence[DumpedBox]) -> Iterator[Line]:
     width = max((len(f"{max(box.offset, box.size):,}") for box in boxes), default=0)
     width = max(width, len("offset"))
     yield Line(f"  {'offset':>{width}}  {'size':>{width}}")
-    for rails, box, more in _drawn(boxes):
-        numbers = f"  {box.offset:>{width},}  {box.size:>{width},}  " if box.type else " " * (2 * width + 6)
-        if more:
-            yield Line(f"{' ' * (2 * width + 6)}{rails}… {more:,} more {escaped(box.type)}")
-            continue
-        said = f"{numbers}{rails}{escaped(box.type) or '?'}  {_fields(box.fields)}".rstrip()
-        yield Line(fitted(said), FAULT_STYLE if box.fault else PLAIN)
-        if box.fault:
-            yield Line(fitted(f"{' ' * (2 * width + 6)}{_below(rails)}! {escaped(box.fault)}"), FAULT_STYLE)
+    left = " " * (2 * width + 6)
+    left_out = 0
+    for number, (rails, box, more) in enumerate(_drawn(boxes)):
+        if number >= _DRAWN_BOXES and box.fault is None:
+            left_out += max(1, more)
+        elif more:
+            yield Line(f"{left}{rails}… {more:,} more {escaped(box.type)}")
+        else:
+            numbers = f"  {box.offset:>{width},}  {box.size:>{width},}  " if box.type else left
+            said = f"{numbers}{rails}{escaped(box.type) or '?'}  {_fields(box.fields)}".rstrip()
+            yield Line(fitted(said), FAULT_STYLE if box.fault else PLAIN)
+            if box.fault:
+                yield Line(fitted(f"{left}{_below(rails)}! {escaped(box.fault)}"), FAULT_STYLE)
+    if left_out:
+        yield Line(f"{left}… {left_out:,} more, drawn with --json")
 
 
 def _drawn(boxes: Sequence[DumpedBox]) -> Iterator[tuple[str, DumpedBox, int]]:

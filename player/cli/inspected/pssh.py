@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from player.cli.inspected.report import PLAIN, Line, Report, count, escaped, fault_lines, heading, instant, wrapped
@@ -68,7 +68,7 @@ class PsshFacts:
 
 def inspect(data: bytes) -> Report:
     """One or more concatenated boxes."""
-    boxes = tuple(map(inspect_box, _split(data)))
+    boxes = inspect_boxes(_split(data))
     faults = tuple(fault for box in boxes for fault in box.faults)
     return Report(
         kind="pssh",
@@ -76,6 +76,18 @@ def inspect(data: bytes) -> Report:
         page=(*pssh_lines(boxes), *fault_lines(faults)),
         faults=faults,
     )
+
+
+def inspect_boxes(boxes: Iterable[PlacedBox]) -> tuple[InspectedPssh, ...]:
+    """Every segment repeats its boxes: each different one is read once."""
+    read: dict[bytes, InspectedPssh] = {}
+    found: list[InspectedPssh] = []
+    for placed in boxes:
+        if placed.data not in read:
+            read[placed.data] = inspect_box(placed)
+        faults = tuple(replace(fault, path=placed.path, offset=placed.offset) for fault in read[placed.data].faults)
+        found.append(replace(read[placed.data], path=placed.path, offset=placed.offset, faults=faults))
+    return tuple(found)
 
 
 def inspect_box(placed: PlacedBox) -> InspectedPssh:
@@ -109,9 +121,13 @@ def inspect_box(placed: PlacedBox) -> InspectedPssh:
 
 
 def pssh_lines(boxes: Iterable[InspectedPssh]) -> Iterator[Line]:
+    """Boxes of the same bytes are shown once, at their first place."""
     yield from heading("pssh")
+    places: dict[InspectedPssh, list[InspectedPssh]] = {}
     for box in boxes:
-        yield from _box_lines(box)
+        places.setdefault(replace(box, path="", offset=0, faults=()), []).append(box)
+    for alike in places.values():
+        yield from _box_lines(alike[0], len(alike) - 1)
 
 
 def _split(data: bytes) -> Iterator[PlacedBox]:
@@ -163,8 +179,9 @@ def _difference(ours: pssh.Pssh | None, theirs: pssh.Pssh | None, refusal: str) 
     return f"pymp4 reads another {', '.join(names)}" if names else ""
 
 
-def _box_lines(box: InspectedPssh) -> Iterator[Line]:
-    place = f"{escaped(box.path)} @ {box.offset}, {count(box.size, 'byte')}"
+def _box_lines(box: InspectedPssh, repeated: int) -> Iterator[Line]:
+    again = f", and {count(repeated, 'time')} more" if repeated else ""
+    place = f"{escaped(box.path)} @ {box.offset}{again}, {count(box.size, 'byte')}"
     if box.reading is None:
         yield Line(f"  {place}: cannot be read")
     else:
