@@ -23,7 +23,9 @@ _DATA_OFFSET: Final = 0x000001
 _FIRST_FLAGS: Final = 0x000004
 _DURATION: Final = 0x000100
 _SIZE: Final = 0x000200
-_COLUMNS: Final = (_DURATION, _SIZE, 0x000400, 0x000800)  # each a u32 a sample: duration, size, flags, time offset
+_FLAGS: Final = 0x000400
+_TIME_OFFSET: Final = 0x000800
+_COLUMNS: Final = (_DURATION, _SIZE, _FLAGS, _TIME_OFFSET)  # each a u32 a sample, in this order
 
 
 class TrackFragmentHeader(NamedTuple):
@@ -35,6 +37,7 @@ class TrackFragmentHeader(NamedTuple):
     description_index: int | None
     duration: int | None
     size: int | None
+    sample_flags: int | None = None
 
 
 class TrackRun(NamedTuple):
@@ -44,6 +47,9 @@ class TrackRun(NamedTuple):
     data_offset: int | None
     durations: Sequence[int] | None
     sizes: Sequence[int] | None
+    first_flags: int | None = None  # of the first sample only
+    sample_flags: Sequence[int] | None = None
+    time_offsets: Sequence[int] | None = None  # composition minus decode time, as unsigned numbers (two's complement)
 
 
 def read_tfhd(data: bytes, box: Box) -> TrackFragmentHeader:
@@ -69,6 +75,7 @@ def read_tfhd(data: bytes, box: Box) -> TrackFragmentHeader:
         values.get(_DESCRIPTION_INDEX),
         values.get(_DEFAULT_DURATION),
         values.get(_DEFAULT_SIZE),
+        values.get(_DEFAULT_FLAGS),
     )
 
 
@@ -93,8 +100,10 @@ def read_trun(data: bytes, box: Box) -> TrackRun:
         require(box, position - box.body + 4)
         (data_offset,) = _I32.unpack_from(data, position)
         position += 4
+    first_flags: int | None = None
     if flags & _FIRST_FLAGS:
         require(box, position - box.body + 4)
+        (first_flags,) = _U32.unpack_from(data, position)
         position += 4
     columns = [flag for flag in _COLUMNS if flags & flag]
     require_table(box, position, count, 4 * len(columns))
@@ -102,4 +111,12 @@ def read_trun(data: bytes, box: Box) -> TrackRun:
         raise box.fault("limit", f"{count} samples")
     values = unpack_from(f">{count * len(columns)}I", data, position)
     by_flag = {flag: values[i :: len(columns)] for i, flag in enumerate(columns)}
-    return TrackRun(count, data_offset, by_flag.get(_DURATION), by_flag.get(_SIZE))
+    return TrackRun(
+        count,
+        data_offset,
+        by_flag.get(_DURATION),
+        by_flag.get(_SIZE),
+        first_flags,
+        by_flag.get(_FLAGS),
+        by_flag.get(_TIME_OFFSET),
+    )

@@ -17,7 +17,10 @@ TRACK_ID: Final = 1
 UNITY_MATRIX: Final = pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 UNDETERMINED: Final = 0x55C4  # the language "und" in three times five bits
 LOCAL_GROUP: Final = 0x10001  # entry 1 of the `sgpd` in the same `traf` (14496-12, 8.9.4)
-PROTECTED_ENTRIES: Final = {b"avc1": b"encv", b"mp4a": b"enca"}  # what we make, no more
+VIDEO_ENTRIES: Final = (b"avc1", b"avc3", b"hvc1", b"hev1", b"vp09", b"av01")
+AUDIO_ENTRIES: Final = (b"mp4a", b"Opus", b"fLaC", b"ac-3", b"ec-3", b"ac-4")
+PROTECTED_ENTRIES: Final = dict.fromkeys(VIDEO_ENTRIES, b"encv") | dict.fromkeys(AUDIO_ENTRIES, b"enca")
+STARTS_WITH_SAP: Final = 0x90000000  # and of type 1: all that follows can be decoded
 SYNC: Final = 0x02000000  # sample_depends_on = 2: on no other sample
 NON_SYNC: Final = 0x01010000  # sample_depends_on = 1, sample_is_non_sync_sample
 
@@ -31,6 +34,8 @@ class TrackHeader:
     entries: tuple[bytes, ...]
     width: int = 0  # pixels, 0 for audio
     height: int = 0
+    language: int = UNDETERMINED  # three letters in five bits each
+    edits: bytes = b""  # a whole `edts` box, or nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +58,7 @@ class FragmentHeader:
     entry: int = 1  # sample description index
     auxiliary: Auxiliary | None = None  # None: clear
     group: Protection | None = None  # the `seig` entry for all samples; None: `tenc` applies
+    time_offsets: Sequence[int] | None = None  # composition minus decode time; None: all 0
 
 
 def box(kind: bytes, *parts: bytes) -> bytes:
@@ -102,7 +108,7 @@ def _mvhd() -> bytes:
 
 
 def _trak(track: TrackHeader) -> bytes:
-    return box(b"trak", _tkhd(track), _mdia(track))
+    return box(b"trak", _tkhd(track), track.edits, _mdia(track))
 
 
 def _tkhd(track: TrackHeader) -> bytes:
@@ -113,7 +119,7 @@ def _tkhd(track: TrackHeader) -> bytes:
 
 def _mdia(track: TrackHeader) -> bytes:
     handler, name, header = MEDIA_KINDS[track.kind]
-    mdhd = full_box(b"mdhd", 0, 0, pack(">4IHH", 0, 0, track.timescale, 0, UNDETERMINED, 0))
+    mdhd = full_box(b"mdhd", 0, 0, pack(">4IHH", 0, 0, track.timescale, 0, track.language, 0))
     hdlr = full_box(b"hdlr", 0, 0, bytes(4), handler, bytes(12), name)
     return box(b"mdia", mdhd, hdlr, box(b"minf", header, _dinf(), _stbl(track.entries)))
 
@@ -139,6 +145,12 @@ def _mvex() -> bytes:
     return box(b"mvex", full_box(b"trex", 0, 0, pack(">5I", TRACK_ID, 1, 0, 0, 0)))
 
 
+def segment_index(timescale: int, start: int, segments: Sequence[tuple[int, int]]) -> bytes:
+    """`sidx` right before the first of these segments of (bytes, ticks); each starts with a sync sample (8.16.3)."""
+    head = pack(">IIQQHH", TRACK_ID, timescale, start, 0, 0, len(segments))
+    return full_box(b"sidx", 1, 0, head, *(pack(">3I", size, ticks, STARTS_WITH_SAP) for size, ticks in segments))
+
+
 # ── media segment ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -156,7 +168,8 @@ def _moof(header: FragmentHeader, pssh: Sequence[bytes]) -> bytes:
     aux_start = 8 + len(mfhd) + 8 + len(before) + 20 + len(rows) + len(after)  # 20: the head of `trun`
     aux = _aux_boxes(header.auxiliary, aux_start)
     data_start = aux_start + len(aux) + sum(map(len, pssh)) + 8
-    trun = full_box(b"trun", 0, trun_flags, pack(">II", len(header.sizes), data_start), rows)
+    version = 0 if header.time_offsets is None else 1  # version 1: offsets are signed
+    trun = full_box(b"trun", version, trun_flags, pack(">II", len(header.sizes), data_start), rows)
     return box(b"moof", mfhd, box(b"traf", before, trun, after, aux), *pssh)
 
 
@@ -181,6 +194,8 @@ def _trun_rows(header: FragmentHeader) -> tuple[int, bytes]:
     elif header.sync is not None:
         column = [SYNC if i in header.sync else NON_SYNC for i in range(len(header.sizes))]
         flags, columns = flags | 0x400, [*columns, column]
+    if header.time_offsets is not None:
+        flags, columns = flags | 0x800, [*columns, [offset % 2**32 for offset in header.time_offsets]]
     table = [value for row in zip(*columns, strict=True) for value in row]
     return flags, first + pack(f">{len(table)}I", *table)
 

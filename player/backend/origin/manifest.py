@@ -154,7 +154,7 @@ def _representation(
         frame_rate=str(track.frame_rate) if track.frame_rate else None,
         sampling_rate=track.sample_rate or None,
         channels=track.channels or None,
-        template=_template(presentation, track, period, segments, start),
+        segments=_template(presentation, track, period, segments, start),
     )
 
 

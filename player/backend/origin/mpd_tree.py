@@ -1,4 +1,4 @@
-"""What an MPD of the origin says, before it is XML. Times in µs, segment times in ticks; no URL is made here."""
+"""What an MPD of ours says before it is XML. Times in µs, segment times in ticks; no URL is made here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from player.ids import KeyId
 
 MP4_PROTECTION = "urn:mpeg:dash:mp4protection:2011"
+LIVE_PROFILE = "urn:mpeg:dash:profile:isoff-live:2011"
+ON_DEMAND_PROFILE = "urn:mpeg:dash:profile:isoff-on-demand:2011"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class Protection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A SegmentTemplate: with `duration` in ticks (`$Number$`), or with `runs` of (t, d, r) (`$Time$`)."""
+    """A SegmentTemplate: with `duration` in ticks, or with `runs` of (t, d, r); `$Time$` needs the latter."""
 
     timescale: int
     initialization: str
@@ -34,11 +36,22 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OneFile:
+    """A BaseURL with a SegmentBase: everything in one file. Ranges are of (first, last) byte."""
+
+    timescale: int
+    url: str
+    initialization: tuple[int, int]
+    index: tuple[int, int]
+    presentation_time_offset: int  # ticks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Representation:
     id: str
     bandwidth: int  # bit/s
     codecs: str
-    template: Template
+    segments: Template | OneFile
     width: int | None = None
     height: int | None = None
     frame_rate: str | None = None
@@ -103,3 +116,4 @@ class Mpd:
     max_segment: int
     live: Live | None = None
     duration: int | None = None
+    profile: str = LIVE_PROFILE

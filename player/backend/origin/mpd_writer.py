@@ -22,7 +22,6 @@ _MPD_NAMESPACE: Final = "urn:mpeg:dash:schema:mpd:2011"
 _CENC_NAMESPACE: Final = "urn:mpeg:cenc:2013"
 _DASHIF_NAMESPACE: Final = "https://dashif.org/CPS"
 _HTTP_ISO: Final = "urn:mpeg:dash:utc:http-iso:2014"
-_LIVE_PROFILE: Final = "urn:mpeg:dash:profile:isoff-live:2011"
 _CHANNELS: Final = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 _EVENT_TIMESCALE: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,7 +75,7 @@ def _root(mpd: tree.Mpd) -> Any:
         nodes.MPEGDASH,
         xmlns=_MPD_NAMESPACE,
         cenc=_CENC_NAMESPACE,
-        profiles=_LIVE_PROFILE,
+        profiles=mpd.profile,
         type="static" if mpd.live is None else "dynamic",
         media_presentation_duration=None if mpd.duration is None else duration(mpd.duration),
         min_buffer_time=duration(mpd.min_buffer),
@@ -152,8 +151,32 @@ def _representation(each: tree.Representation) -> Any:
         frame_rate=each.frame_rate,
         audio_sampling_rate=each.sampling_rate,
         audio_channel_configurations=[channels] if each.channels else None,
-        segment_templates=[_template(each.template)],
+        **_segments(each.segments),
     )
+
+
+def _segments(segments: tree.Template | tree.OneFile) -> dict[str, object]:
+    match segments:
+        case tree.Template():
+            return {"segment_templates": [_template(segments)]}
+        case tree.OneFile():
+            base_url = _node(nodes.BaseURL, base_url_value=segments.url)
+            return {"base_urls": [base_url], "segment_bases": [_segment_base(segments)]}
+
+
+def _segment_base(file: tree.OneFile) -> Any:
+    return _node(
+        nodes.SegmentBase,
+        timescale=file.timescale,
+        presentation_time_offset=file.presentation_time_offset or None,
+        index_range=_byte_range(file.index),
+        initializations=[_node(nodes.URL, range=_byte_range(file.initialization))],
+    )
+
+
+def _byte_range(of: tuple[int, int]) -> str:
+    first, last = of
+    return f"{first}-{last}"
 
 
 def _template(template: tree.Template) -> Any:

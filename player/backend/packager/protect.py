@@ -5,7 +5,7 @@ The scheme's arithmetic is `cenc`'s; here stands only what a packager chooses: w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
@@ -19,9 +19,12 @@ from player.ids import ContentKey, KeyId
 from player.isobmff.sample import Protection, Sample, Scheme
 from player.isobmff.writer import Auxiliary
 
-IV_BYTES: Final = {Scheme.CENC: 8, Scheme.CBCS: 16}  # the schemes packaged; the others are only read
+IV_BYTES: Final = {Scheme.CENC: 8, Scheme.CBCS: 16}  # the schemes the clip is packaged with
 PATTERN: Final = {"video": (1, 9), "audio": (0, 0)}  # cbcs: one block in ten; 0:0 is every whole block (23001-7, 10.4)
 ZERO_KID: Final = KeyId(bytes(16))
+
+SampleMap = tuple[int, Ranges, bytes]
+"""A sample's size, its subsamples, and the table that tells them; a sample protected whole has neither."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,34 +79,46 @@ def protect(track: ClipTrack, parts: tuple[Group, ...], key: SegmentKey) -> Prot
     protection = protection_of(track.kind, key)
     maps = chain.from_iterable(_map(track.kind, part, key.scheme) for part in parts)
     data = bytearray().join(chain.from_iterable(part.samples for part in parts))
+    return encrypt(data, maps, protection, key.key, key.iv)
+
+
+def encrypt(
+    data: bytearray, maps: Iterable[SampleMap], protection: Protection, key: ContentKey, first_iv: bytes
+) -> Protected:
+    """The samples of `data` in place, one for each map, in order. `first_iv`: of the first sample, counted up from
+    sample to sample in its first 8 bytes; without use where the protection has a constant IV."""
     samples, entries = [], []
-    offset = 0
-    for iv, (size, ranges, table) in zip(_ivs(key), maps, strict=False):
+    offset, subsamples = 0, False
+    for iv, (size, ranges, table) in zip(_ivs(protection, first_iv), maps, strict=False):
         samples.append(Sample(offset, size, 0, protection, iv, ranges))
         entries.append(iv + table)
+        subsamples = subsamples or bool(table)
         offset += size
-    Encryptor().encrypt(data, samples, key.key)
-    return Protected(data=data, auxiliary=Auxiliary(entries=tuple(entries), subsamples=track.kind == "video"))
+    Encryptor().encrypt(data, samples, key)
+    return Protected(data=data, auxiliary=Auxiliary(entries=tuple(entries), subsamples=subsamples))
 
 
-def _ivs(key: SegmentKey) -> Iterator[bytes]:
-    """One IV for each sample; none where the constant one applies."""
-    if key.scheme is Scheme.CBCS:
+def sample_map(size: int, ranges: Ranges) -> SampleMap:
+    """`ranges` as `cenc.subsamples` gives them: none where the sample is protected whole."""
+    return size, ranges, _table(ranges) if ranges else b""
+
+
+def _ivs(protection: Protection, first: bytes) -> Iterator[bytes]:
+    """One IV for each sample; none where the constant one applies. The rest of a 16-byte IV counts blocks."""
+    if not protection.iv_size:
         while True:
             yield b""
-    number = int.from_bytes(key.iv, "big")
+    number = int.from_bytes(first[:8], "big")
     while True:
-        yield (number % 2**64).to_bytes(8, "big")
+        yield (number % 2**64).to_bytes(8, "big") + first[8:]
         number += 1
 
 
 @lru_cache(maxsize=64)  # the clip has 16 groups; a map costs more than encrypting by it
-def _map(kind: str, part: Group, scheme: Scheme) -> tuple[tuple[int, Ranges, bytes], ...]:
-    """Of each sample its size, its subsamples, and the table that tells them; audio, protected whole, has neither."""
+def _map(kind: str, part: Group, scheme: Scheme) -> tuple[SampleMap, ...]:
     if kind == "audio":
-        return tuple((len(sample), (), b"") for sample in part.samples)
-    maps = (avc_ranges(sample, scheme) for sample in part.samples)
-    return tuple((len(sample), ranges, _table(ranges)) for sample, ranges in zip(part.samples, maps, strict=True))
+        return tuple(sample_map(len(sample), ()) for sample in part.samples)
+    return tuple(sample_map(len(sample), avc_ranges(sample, scheme)) for sample in part.samples)
 
 
 def _table(ranges: Ranges) -> bytes:
