@@ -16,12 +16,12 @@ KEYS_KEPT: Final = 256  # a choice: far more than the keys in use at a time, far
 class KeyContexts:
     """The contexts of one key, each made when it is first asked for."""
 
-    __slots__ = ("_ctr", "_ecb", "_raw")
+    __slots__ = ("_cbc", "_ctr", "_raw")
 
     def __init__(self, key: ContentKey) -> None:
         self._raw = key.reveal()
         self._ctr: aes.CtrContext | None = None
-        self._ecb: aes.BlockContext | None = None
+        self._cbc: aes.BlockContext | None = None
 
     @property
     def ctr(self) -> aes.CtrContext:
@@ -31,19 +31,15 @@ class KeyContexts:
         return self._ctr
 
     @property
-    def ecb(self) -> aes.BlockContext:
-        """The decryptor; without state between calls."""
-        if self._ecb is None:
-            self._ecb = aes.ecb_decryptor(self._raw)
-        return self._ecb
+    def cbc_decryptor(self) -> aes.BlockContext:
+        """One for all chains: the block before the first of a chain is its IV, which goes in ahead of it."""
+        if self._cbc is None:
+            self._cbc = aes.cbc_decryptor(self._raw, bytes(aes.BLOCK))
+        return self._cbc
 
     def cbc_encryptor(self, iv: bytes) -> aes.BlockContext:
         """A new one each time: the library cannot reset it."""
         return aes.cbc_encryptor(self._raw, iv)
-
-    def cbc_decryptor(self, iv: bytes) -> aes.BlockContext:
-        """A new one each time: the library cannot reset it."""
-        return aes.cbc_decryptor(self._raw, iv)
 
 
 class Contexts:
