@@ -160,11 +160,16 @@ def _where_pssh_may_be(data: bytes) -> Iterator[Box]:
     for top in _readable_top_level(data):
         number = numbers.get(top.type, 0)
         numbers[top.type] = number + 1
-        try:
-            boxes = Walk(data).enter(top._replace(number=number)) if top.type in (b"moov", b"moof") else [top]
-        except MediaError:  # told where the samples are read
-            continue
+        boxes = _children(data, top._replace(number=number)) if top.type in (b"moov", b"moof") else (top,)
         yield from (box for box in boxes if box.type == b"pssh")
+
+
+def _children(data: bytes, top: Box) -> Sequence[Box]:
+    """None where their sizes are broken, which is told where the samples are read."""
+    try:
+        return Walk(data).enter(top)
+    except MediaError:
+        return ()
 
 
 def _readable_top_level(data: bytes) -> Iterator[Box]:
@@ -250,7 +255,7 @@ def _fragments(data: bytes, fragments: Sequence[Fragment]) -> Iterator[FragmentK
 def _moofs_by_traf(data: bytes) -> Iterator[int]:
     for box in _readable_top_level(data):
         if box.type == b"moof":
-            yield from (box.start for child in Walk(data).enter(box) if child.type == b"traf")
+            yield from (box.start for child in _children(data, box) if child.type == b"traf")
 
 
 def _fragment(moof_at: int, fragment: Fragment) -> FragmentKeys:
