@@ -17,12 +17,11 @@ from player.cli.told import told
 from player.drm.profile import LicenseScope
 from player.errors import UsageError
 from player.mpd.document import UNREADABLE
+from player.runtime.file_sink import FILE_SINKS, SINKS, sink_named
 from player.runtime.player import Player
 from player.runtime.profiles import profile_names
 from player.runtime.result import PlayResult
-from player.runtime.sinks import sink_named
 
-SINKS = ("raw", "hash", "null")
 NOT_PLAYED = UNREADABLE | {"usage"}  # what came is no MPD, or cannot be played in the way asked for
 
 
@@ -40,7 +39,7 @@ def arguments(parser: ArgumentParser) -> None:
     add("--representation", metavar="WHICH", default="auto", help="auto, highest, lowest or an @id")
     add("--duration", metavar="S", type=values.duration_s, help="seconds of media to play (default: to the end)")
     add("--as-fast-as-possible", action="store_true", help="do not wait for the clock (VOD only)")
-    add("--out", metavar="DIR", type=Path, help="where the sink raw writes")
+    add("--out", metavar="DIR", type=Path, help=f"where the sinks {', '.join(FILE_SINKS)} write")
     add("--sink", choices=SINKS, default="hash", help="what becomes of the clear samples (default: %(default)s)")
     add("--seed", metavar="N", type=values.count_at("$.storm.seed"), help="chance from here, not from the system")
     add("--trace", metavar="FILE", type=Path, help="write every event as a line of JSON")
@@ -60,8 +59,8 @@ def run(options: Namespace) -> int:
 
 def _check(options: Namespace) -> None:
     """Raises: UsageError for what would be found out only after a while."""
-    if (options.sink == "raw") != (options.out is not None):
-        raise UsageError("--sink raw and --out DIR go together")
+    if (options.sink in FILE_SINKS) != (options.out is not None):
+        raise UsageError(f"--out DIR goes with the sinks {', '.join(FILE_SINKS)}, and they with it")
     if options.out is not None:
         check_folder(options.out)
     if options.trace is not None:

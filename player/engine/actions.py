@@ -15,8 +15,7 @@ from player.eme.cdm import Call, CdmResult
 from player.engine.manifest import Manifest
 from player.errors import KeystormError
 from player.ids import KeyId
-from player.isobmff.model import InitSegment, MediaSegment
-from player.isobmff.sample import Sample
+from player.isobmff.model import Fragment, InitSegment, MediaSegment
 from player.isobmff.sidx import SegmentIndex
 from player.mpd.model import ByteRange
 
@@ -68,12 +67,13 @@ class CdmCall(msgspec.Struct, frozen=True, gc=False):
 
 
 class Deliver(msgspec.Struct, frozen=True, gc=False):
-    """Clear samples for the sink: `samples[start:stop]` lie at their offsets in `buffer`."""
+    """Clear samples for the sink: `fragment.samples[start:stop]` lie at their offsets in `buffer`."""
 
     period: int  # running number of the Period played
     track: int
     buffer: bytearray
-    samples: tuple[Sample, ...]
+    init: InitSegment | None  # what explains them
+    fragment: Fragment
     start: int
     stop: int
 

@@ -58,7 +58,7 @@ def _release(m: Machine, track: Track, count: int) -> None:
     start = head.start
     track.clear(count)
     if m.spec.media is Media.FULL:
-        m.act(Deliver(head.period, track.number, head.buffer, head.fragment.samples, start, start + count))
+        m.act(Deliver(head.period, track.number, head.buffer, head.init, head.fragment, start, start + count))
 
 
 def _clear_run(head: Pending) -> int:

@@ -190,7 +190,7 @@ def _take(m: Machine, track: Track, segment: Segment, media: MediaSegment, resul
         m.tell(_loaded(track, segment, fragments, len(result.body)))
     for fragment in fragments:
         announcing.announce_fragment(m, track, fragment, now)
-        _push(m, track, fragment, segment, result.body)
+        _push(m, track, fragment, segment, result)
     if not fragments:
         track.skip(segment.end_us)
 
@@ -270,12 +270,13 @@ def _own(track: Track, init: InitSegment | None, media: MediaSegment) -> tuple[F
     return tuple(f for f in media.fragments if own is not None and f.track_id == own.id and f.samples)
 
 
-def _push(m: Machine, track: Track, fragment: Fragment, segment: Segment, body: bytes) -> None:
+def _push(m: Machine, track: Track, fragment: Fragment, segment: Segment, result: Fetched) -> None:
     first, last = fragment.data
-    buffer = bytearray(body[first:last]) if m.spec.media is Media.FULL else None
+    buffer = bytearray(result.body[first:last]) if m.spec.media is Media.FULL else None
     start_us = _start(track, fragment, segment)
     end_us = start_us + fragment.duration * 1_000_000 // fragment.timescale
-    track.push(Pending(fragment, buffer, start_us, track.period_number), end_us)
+    pending = Pending(fragment, buffer, start_us, track.period_number, result.action.context)
+    track.push(pending, end_us)
 
 
 def _start(track: Track, fragment: Fragment, segment: Segment) -> int:

@@ -27,6 +27,7 @@ class _Defaults(NamedTuple):
     entry: int = 1
     duration: int = 0
     size: int = 0
+    flags: int = 0
 
 
 def parse_init(data: bytes) -> InitSegment:
@@ -51,13 +52,14 @@ def read_moov(data: bytes, moov: Box) -> InitSegment:
         tracks=tuple(_read_trak(walk, box, defaults) for box in children if box.type == b"trak"),
         init_data=init_data_of(walk, children),
         warnings=tuple(walk.warnings),
+        moov=data[moov.start : moov.end],
     )
 
 
 def _read_trex(data: bytes, box: Box) -> tuple[int, _Defaults]:
     full_header(data, box, 4 + _TREX.size)
-    track_id, entry, duration, size, _ = _TREX.unpack_from(data, box.body + 4)
-    return track_id, _Defaults(entry, duration, size)
+    track_id, *values = _TREX.unpack_from(data, box.body + 4)
+    return track_id, _Defaults(*values)
 
 
 def _read_trak(walk: Walk, trak: Box, defaults: Mapping[int, _Defaults]) -> Track:
@@ -77,7 +79,15 @@ def _read_trak(walk: Walk, trak: Box, defaults: Mapping[int, _Defaults]) -> Trac
         default_entry=default.entry,
         default_duration=default.duration,
         default_size=default.size,
+        default_flags=default.flags,
     )
+
+
+def sample_table(walk: Walk, trak: Box) -> tuple[Box, Sequence[Box]]:
+    """The `stbl` of a `trak`, and its children with those of the `trak` that belong to them (`senc`)."""
+    parts = walk.children(trak)
+    stbl = _path(walk, trak, _only(parts), b"mdia", b"minf", b"stbl")
+    return stbl, [*walk.children(stbl), *(box for box in parts if box.type == b"senc")]
 
 
 def _read_track_id(data: bytes, tkhd: Box) -> int:

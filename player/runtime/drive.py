@@ -132,7 +132,8 @@ class Drive:
             case CdmCall():
                 self.machine.receive(self._call_cdm(action, now), now)
             case Deliver():
-                self._sink.write(action.period, action.track, action.buffer, action.samples[action.start : action.stop])
+                samples = action.fragment.samples[action.start : action.stop]
+                self._sink.write(action.period, action.track, action.buffer, samples, action)
             case Cancel():
                 self._cancel(action.fetch)
             case OpenCdm():

@@ -25,6 +25,7 @@ from player.runtime.cache import ParseCache
 from player.runtime.clock import running_clock
 from player.runtime.drive import Drive
 from player.runtime.fetch import Fetcher
+from player.runtime.file_sink import sink_named
 from player.runtime.http import HttpFetcher
 from player.runtime.kinds import EVERY_KIND
 from player.runtime.listeners import EventStream, Listeners
@@ -32,7 +33,7 @@ from player.runtime.player_keys import PlayerKeys
 from player.runtime.profiles import load_profile, with_license_scope
 from player.runtime.result import PlayResult, ResultFold
 from player.runtime.seed import run_seed
-from player.runtime.sinks import Sink, sink_named
+from player.runtime.sinks import Sink
 from player.runtime.version import version
 from player.runtime.virtual_loop import VirtualLoop
 from player.trace.encode import Header

@@ -1,6 +1,6 @@
 """Where clear samples go. Every sink counts; all but `null` also digest, per (period, track) and per track.
 
-File names are our own numbers: nothing of a manifest gets into a path.
+Sinks that write files are in `file_sink`.
 """
 
 from __future__ import annotations
@@ -8,16 +8,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import Protocol
 
-from player.errors import UsageError
+from player.engine.actions import Deliver
 from player.isobmff.sample import Sample
 
 Place = tuple[int, int]
 """(period played, track)."""
 
-RAW_SUFFIX: Final = "raw"
+Samples = Sequence[Sample]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +31,13 @@ class Delivered:
 class Sink(Protocol):
     """Takes the clear samples of one client, each track's in decode order."""
 
-    def write(self, period: int, track: int, buffer: bytearray, samples: Sequence[Sample]) -> None:
-        """`samples` lie at their offsets in `buffer`, which is the player's again when this returns."""
+    def write(
+        self, period: int, track: int, buffer: bytearray, samples: Samples, deliver: Deliver | None = None
+    ) -> None:
+        """`samples` lie at their offsets in `buffer`, which is the player's again when this returns.
+
+        `deliver`: the action that brought them, for sinks that need more than their bytes.
+        """
         ...
 
     def parts(self) -> Mapping[Place, Delivered]: ...
@@ -51,7 +55,10 @@ class NullSink:
     def __init__(self) -> None:
         self._counts: dict[Place, tuple[int, int]] = {}
 
-    def write(self, period: int, track: int, buffer: bytearray, samples: Sequence[Sample]) -> None:  # noqa: ARG002
+    def write(
+        self, period: int, track: int, buffer: bytearray, samples: Samples, deliver: Deliver | None = None
+    ) -> None:
+        del buffer, deliver
         count, size = self._counts.get((period, track), (0, 0))
         self._counts[period, track] = (count + len(samples), size + sum(sample.size for sample in samples))
 
@@ -78,7 +85,10 @@ class HashSink:
         self._parts: dict[Place, _Digest] = {}
         self._tracks: dict[int, _Digest] = {}
 
-    def write(self, period: int, track: int, buffer: bytearray, samples: Sequence[Sample]) -> None:
+    def write(
+        self, period: int, track: int, buffer: bytearray, samples: Samples, deliver: Deliver | None = None
+    ) -> None:
+        del deliver
         part = self._parts.setdefault((period, track), _Digest())
         whole = self._tracks.setdefault(track, _Digest())
         for run in runs(buffer, samples):
@@ -95,59 +105,6 @@ class HashSink:
 
     def close(self) -> None:
         """Nothing to close."""
-
-
-class RawSink:
-    """Writes `DIRECTORY/<period>-<track>.raw`: the samples one after the other, as they lie in `mdat`."""
-
-    __slots__ = ("_directory", "_files", "_hash")
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._hash = HashSink()
-        self._files: dict[Place, BinaryIO] = {}
-
-    def write(self, period: int, track: int, buffer: bytearray, samples: Sequence[Sample]) -> None:
-        """Raises: UsageError where the file cannot be written."""
-        try:
-            file = self._file(period, track)
-            for run in runs(buffer, samples):
-                file.write(run)
-        except OSError as error:
-            raise UsageError(f"{self._directory}: {error.strerror}") from None
-        self._hash.write(period, track, buffer, samples)
-
-    def parts(self) -> Mapping[Place, Delivered]:
-        return self._hash.parts()
-
-    def tracks(self) -> Mapping[int, Delivered]:
-        return self._hash.tracks()
-
-    def close(self) -> None:
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
-
-    def _file(self, period: int, track: int) -> BinaryIO:
-        if (period, track) not in self._files:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._files[period, track] = (self._directory / f"{period}-{track}.{RAW_SUFFIX}").open("wb")
-        return self._files[period, track]
-
-
-def sink_named(name: str, directory: Path | None = None) -> Sink:
-    """The sink `hash`, `raw` (into `directory`) or `null`. Raises: UsageError."""
-    match name:
-        case "hash":
-            return HashSink()
-        case "null":
-            return NullSink()
-        case "raw" if directory is not None:
-            return RawSink(directory)
-        case "raw":
-            raise UsageError("the sink raw needs a folder to write to")
-        case _:
-            raise UsageError(f"no sink {name!r}; there are hash, null and raw")
 
 
 def runs(buffer: bytearray, samples: Sequence[Sample]) -> Iterator[bytes]:

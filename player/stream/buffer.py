@@ -20,12 +20,20 @@ _EMPTY: Final = bytearray()
 
 
 class Pending:
-    """A fetched fragment whose samples are not all clear yet. `start` counts the clear ones."""
+    """A fetched fragment whose samples are not all clear yet, and its init segment. `start` counts the clear ones."""
 
-    __slots__ = ("buffer", "fragment", "period", "start", "start_us")
+    __slots__ = ("buffer", "fragment", "init", "period", "start", "start_us")
 
-    def __init__(self, fragment: Fragment, buffer: bytearray | None, start_us: int, period: int) -> None:
+    def __init__(
+        self,
+        fragment: Fragment,
+        buffer: bytearray | None,
+        start_us: int,
+        period: int,
+        init: InitSegment | None = None,
+    ) -> None:
         self.fragment = fragment
+        self.init = init
         self.buffer = _EMPTY if buffer is None else buffer
         self.start_us = start_us
         self.period = period

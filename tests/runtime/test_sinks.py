@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from player.errors import UsageError
 from player.isobmff.sample import Sample
-from player.runtime.sinks import HashSink, NullSink, RawSink, runs, sink_named
+from player.runtime.file_sink import FileSink, sink_named
+from player.runtime.forms import FORMS
+from player.runtime.sinks import HashSink, NullSink, runs
 
 
 def _sample(offset: int, size: int) -> Sample:
@@ -52,7 +54,7 @@ def test_the_null_sink_only_counts() -> None:
 @pytest.mark.rule("decisions:D59")
 def test_the_raw_sink_writes_a_file_a_period_and_track(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
-    sink = RawSink(folder)
+    sink = FileSink(folder, FORMS["raw"])
     sink.write(0, 0, bytearray(b"abcd"), [_sample(0, 2)])
     sink.write(0, 0, bytearray(b"abcd"), [_sample(2, 2)])
     sink.write(3, 12, bytearray(b"xyz"), [_sample(1, 1)])
@@ -65,14 +67,14 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> No
     blocked = tmp_path / "file"
     blocked.write_bytes(b"")
     with pytest.raises(UsageError, match="file"):
-        RawSink(blocked / "x").write(0, 0, bytearray(b"a"), [_sample(0, 1)])
+        FileSink(blocked / "x", FORMS["raw"]).write(0, 0, bytearray(b"a"), [_sample(0, 1)])
 
 
 def test_sinks_have_names() -> None:
     assert isinstance(sink_named("hash"), HashSink)
     assert isinstance(sink_named("null"), NullSink)
-    assert isinstance(sink_named("raw", Path("x")), RawSink)
+    assert isinstance(sink_named("raw", Path("x")), FileSink)
     with pytest.raises(UsageError, match="needs a folder"):
         sink_named("raw")
-    with pytest.raises(UsageError, match="there are hash, null and raw"):
+    with pytest.raises(UsageError, match="there are: raw, annexb, fmp4, hash, null"):
         sink_named("mp4")
