@@ -7,7 +7,7 @@ in `auxiliary`, the same way for both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from struct import Struct
+from struct import Struct, unpack_from
 from typing import Final, NamedTuple
 
 from player.isobmff.boxes import Box, full_header, require, require_table
@@ -21,7 +21,7 @@ _INFO_TYPE_BYTES: Final = 8  # type and parameter
 _COUNT: Final = Struct(">H")
 _PAIR_BYTES: Final = 6
 _U32: Final = Struct(">I")
-_OFFSET: Final = (Struct(">I"), Struct(">Q"))  # by version of saio
+_OFFSET: Final = (("I", 4), ("Q", 8))  # by version of saio
 
 
 class Entries(NamedTuple):
@@ -61,10 +61,38 @@ def by_saio(data: bytes, saiz: Box, saio: Box, base: int, sample_count: int) -> 
     Raises: MediaError `bad-aux` unless they are one a sample, in one run, inside the resource.
     """
     sizes = _saiz_sizes(data, saiz, sample_count)
-    start = base + _saio_offset(data, saio)
-    if not 0 <= start <= start + sum(sizes) <= len(data):
-        raise saio.fault("bad-aux", f"it points at {start}, the resource ends at {len(data)}", _SAIO)
-    return Entries(start, sizes)
+    offsets = _saio_offsets(data, saio)
+    if len(offsets) != 1:
+        raise saio.fault("bad-aux", f"{len(offsets)} offsets, 1 can be read", _SAIO)
+    entries = Entries(base + offsets[0], sizes)
+    _check_inside(data, saio, entries)
+    return entries
+
+
+def entries_by_saio(data: bytes, saiz: Box, saio: Box, counts: Sequence[int]) -> list[Entries]:
+    """As `by_saio` for absolute offsets, of which there may be one for each chunk; `counts`: samples of each.
+
+    Raises: MediaError `bad-aux` as there.
+    """
+    sizes = _saiz_sizes(data, saiz, sum(counts))
+    offsets = _saio_offsets(data, saio)
+    if len(offsets) == 1:
+        counts = [len(sizes)]
+    if len(offsets) != len(counts):
+        raise saio.fault("bad-aux", f"{len(offsets)} offsets for {len(counts)} chunks", _SAIO)
+    found: list[Entries] = []
+    first = 0
+    for start, count in zip(offsets, counts, strict=True):
+        entries = Entries(start, sizes[first : first + count])
+        _check_inside(data, saio, entries)
+        found.append(entries)
+        first += count
+    return found
+
+
+def _check_inside(data: bytes, saio: Box, entries: Entries) -> None:
+    if not 0 <= entries.start <= entries.start + sum(entries.sizes) <= len(data):
+        raise saio.fault("bad-aux", f"it points at {entries.start}, the resource ends at {len(data)}", _SAIO)
 
 
 def info_type(data: bytes, box: Box) -> bytes | None:
@@ -114,16 +142,14 @@ def _saiz_sizes(data: bytes, saiz: Box, sample_count: int) -> list[int]:
     return list(data[position + 5 : position + 5 + count])
 
 
-def _saio_offset(data: bytes, saio: Box) -> int:
+def _saio_offsets(data: bytes, saio: Box) -> Sequence[int]:
     version, _ = full_header(data, saio)
-    layout = _OFFSET[min(version, 1)]
+    letter, width = _OFFSET[min(version, 1)]
     position = _behind_info_type(data, saio)
-    require(saio, position - saio.body + _U32.size + layout.size)
+    require(saio, position - saio.body + _U32.size)
     (count,) = _U32.unpack_from(data, position)
-    if count != 1:
-        raise saio.fault("bad-aux", f"{count} offsets, 1 can be read", _SAIO)
-    offset: int = layout.unpack_from(data, position + _U32.size)[0]
-    return offset
+    require_table(saio, position + _U32.size, count, width)
+    return unpack_from(f">{count}{letter}", data, position + _U32.size)
 
 
 def _behind_info_type(data: bytes, box: Box) -> int:

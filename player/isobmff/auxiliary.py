@@ -76,6 +76,15 @@ def read_auxiliary(
     return (first or second).auxiliary
 
 
+def read_entries(data: bytes, box: Box, entries: Entries, wanted: Wanted) -> Auxiliary:
+    """What entries say that lie inside `data`; `box` is to blame for them.
+
+    Raises: MediaError `bad-aux` for entries that do not fit their samples.
+    """
+    _check_entries(data, box, entries, wanted.iv_sizes)
+    return _read(data, box, entries, wanted)
+
+
 def _senc_way(data: bytes, senc: Box, wanted: Wanted) -> _Way:
     entries = in_senc(data, senc, wanted.iv_sizes)
     return _Way(entries, _read(data, senc, entries, wanted))
@@ -89,8 +98,7 @@ def _saio_way(
         return known
     if senc is not None and promises_subsamples(data, senc) and entries.sizes == wanted.iv_sizes:
         raise saiz.fault("bad-aux", "senc promises subsamples, saiz has room for none", _CLAUSE)
-    _check_entries(data, saio, entries, wanted.iv_sizes)
-    return _Way(entries, _read(data, saio, entries, wanted))
+    return _Way(entries, read_entries(data, saio, entries, wanted))
 
 
 def _read(data: bytes, box: Box, entries: Entries, wanted: Wanted) -> Auxiliary:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from player.ids import COMMON_SYSTEM, KeyId
 from player.isobmff.pssh import Pssh, write
 
@@ -88,3 +90,33 @@ def segment(sizes: list[int], *boxes: bytes, behind: bytes = b"", **more: int | 
         )
 
     return build(len(build(0)) + 8) + box(b"mdat", bytes(range(256)) * (sum(sizes) // 256 + 1))
+
+
+def stsz(*sizes: int) -> bytes:
+    return full(b"stsz", 0, 0, u32(0, len(sizes), *sizes))
+
+
+def chunks_of(*sizes: int, entry: int = 1) -> bytes:
+    """`stts` with one duration, `stsc` with chunks of two samples."""
+    return full(b"stts", 0, 0, u32(1, len(sizes), 10)) + full(b"stsc", 0, 0, u32(1, 1, 2, entry))
+
+
+def file(
+    sizes: list[int],
+    *entries: bytes,
+    tables: bytes = b"",
+    entry: int = 1,
+    size_box: bytes | None = None,
+    offset_box: bytes = b"stco",
+) -> bytes:
+    """One track in chunks of two samples, and its mdat; `tables`: more boxes for `stbl`."""
+    each = list(accumulate(sizes, initial=0))[:-1:2]
+
+    def build(start: int) -> bytes:
+        width = 8 if offset_box == b"co64" else 4
+        offsets = b"".join((start + at).to_bytes(width, "big") for at in each)
+        stco = full(offset_box, 0, 0, u32(len(each)), offsets)
+        stbl = (size_box or stsz(*sizes)) + chunks_of(*sizes, entry=entry) + stco + tables
+        return moov(*(entries or (box(b"avc1", bytes(78)),)), in_stbl=stbl)
+
+    return build(len(build(0)) + 8) + box(b"mdat", bytes(sum(sizes)))

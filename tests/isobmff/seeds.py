@@ -8,6 +8,7 @@ from tests.isobmff.build import (
     OTHER_KID,
     box,
     encv,
+    file,
     full,
     moov,
     pssh,
@@ -50,5 +51,15 @@ SEEDS: Mapping[str, bytes] = {
     "saiz": moov(encv(record())) + segment([4, 4], _saiz(8, 8), full(b"saio", 0, 0, u32(1, 16)), senc(*_IVS[:2])),
     "large sizes": moov(box(b"avc1", bytes(78))) + u32(1) + b"free" + (20).to_bytes(8, "big") + bytes(4) + segment([4]),
     "sidx": full(b"sidx", 0, 0, u32(1, 1000, 0, 0), bytes(2), (2).to_bytes(2, "big"), u32(9, 5, 0, 9, 5, 0)),
+    "unfragmented": file([4, 5, 6, 7]),
+    "unfragmented with senc": file([4, 4], encv(record()), tables=senc(*_IVS[:2]), offset_box=b"co64"),
+    "unfragmented with groups": file(
+        [4] * 3, encv(record()), tables=sgpd(record(OTHER_KID)) + sbgp((1, 1)) + senc(*_IVS[:3])
+    ),
+    "unfragmented with saiz": file(
+        [4] * 4, encv(record()), tables=_saiz(8, 8, 8, 8) + full(b"saio", 0, 0, u32(2, 0, 16))
+    ),
+    "compact sizes": file([3, 4], size_box=full(b"stz2", 0, 0, u32(4, 2), b"\x34")),
+    "text": moov(box(b"enct", bytes(8), b"a\0b\0c\0", encv(record())[86:])) + segment([4], senc(_IVS[0])),
     "pssh": pssh() + pssh(OTHER_KID),
 }

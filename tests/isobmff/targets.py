@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from player.errors import MediaError
-from player.isobmff import dump, init, pssh, segment, sidx
-from player.isobmff.model import BrokenSegmentError, Fragment
+from player.isobmff import dump, file, init, pssh, segment, sidx
+from player.isobmff.model import BrokenSegmentError, Fragment, MediaSegment
 
 
 def try_init(data: bytes) -> None:
@@ -17,8 +17,16 @@ def try_init(data: bytes) -> None:
 
 
 def try_media(data: bytes) -> None:
+    try_fragments(data, segment.parse_media)
+
+
+def try_file(data: bytes) -> None:
+    try_fragments(data, file.parse_file)
+
+
+def try_fragments(data: bytes, parse: Callable[[bytes], MediaSegment]) -> None:
     try:
-        found = segment.parse_media(data)
+        found = parse(data)
     except BrokenSegmentError as broken:
         found = broken.delivered
     for fragment in found.fragments:
@@ -60,6 +68,7 @@ def try_dump(data: bytes) -> None:
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "init": try_init,
     "media": try_media,
+    "file": try_file,
     "sidx": try_sidx,
     "pssh": try_pssh,
     "dump": try_dump,

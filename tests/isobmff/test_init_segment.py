@@ -81,7 +81,6 @@ def test_faults_have_a_code_and_a_place() -> None:
     assert code_of(moov(encv(record()[:10]))) == ("bad-protection", f"{entry}/sinf/schi/tenc")
     assert code_of(moov(box(b"encv", bytes(78)))) == ("bad-protection", entry)
     assert code_of(moov(box(b"encv", bytes(70)))) == ("bad-box", entry)
-    assert code_of(moov(box(b"enct", bytes(70)))) == ("unsupported", "moov/trak/mdia/minf/stbl/stsd/enct")
     assert code_of(box(b"moov", box(b"trak"))) == ("bad-box", "moov/trak")
     assert code_of(moov(CLEAR_ENTRY, beside=box(b"trak"))) == ("bad-box", "moov/trak[1]")
     assert code_of(moov(CLEAR_ENTRY, beside=box(b"free") * MAX_BOXES)) == ("limit", "moov")
@@ -95,3 +94,27 @@ def test_faults_have_a_code_and_a_place() -> None:
 def test_any_bytes_are_an_init_segment_or_a_media_error(data: bytes, prefix: bytes) -> None:
     with suppress(MediaError):
         parse_init(prefix + data)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        bytes(8),
+        bytes(38),
+        bytes(8) + b"http://www.w3.org/ns/ttml\0\0\0",
+        bytes(8) + b"\0text/plain\0",
+        bytes(8) + b"x\0",
+    ],
+    ids=["wvtt", "tx3g", "stpp", "stxt", "one string"],
+)
+def test_a_protected_entry_of_text_is_read_wherever_its_boxes_start(fields: bytes) -> None:
+    sinf = encv(record())[86:]
+    (track,) = parse_init(moov(box(b"enct", fields, sinf.replace(b"avc1", b"stpp")))).tracks
+    assert (track.entries[0].fourcc, track.entries[0].protection) == (
+        "stpp",
+        Protection(scheme=Scheme.CENC, kid=KID, iv_size=8),
+    )
+
+
+def test_a_protected_entry_without_a_sinf_is_one_fault() -> None:
+    assert code_of(moov(box(b"enct", bytes(70)))) == ("bad-protection", "moov/trak/mdia/minf/stbl/stsd/enct")

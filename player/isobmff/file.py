@@ -1,0 +1,206 @@
+"""Whole files, fragmented or not: an unfragmented one is read from its sample tables, a chunk as if it were a fragment.
+
+Everything lies at absolute offsets there, also auxiliary information (ISO/IEC 14496-12, 8.7.9), and there may be one
+offset of it a chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, chain
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from player.errors import MediaError
+from player.isobmff.aux_boxes import Entries, entries_by_saio, in_senc, info_type
+from player.isobmff.auxiliary import Auxiliary, Wanted, read_entries
+from player.isobmff.boxes import Box, Walk, top_level
+from player.isobmff.groups import is_seig, protections, read_sbgp
+from player.isobmff.init import read_moov, sample_table
+from player.isobmff.model import BrokenSegmentError, Fragment, InitSegment, MediaSegment, Track
+from player.isobmff.sample import Protection, Sample
+from player.isobmff.sample_tables import Chunk, read_chunks, read_durations, read_sizes
+from player.isobmff.segment import parse_media
+
+_CLAUSE: Final = "14496-12, 8.7"
+
+
+class _Table(NamedTuple):
+    """The samples of one track, all of it in columns."""
+
+    track: Track
+    chunks: Sequence[Chunk]
+    sizes: Sequence[int]
+    durations: Sequence[int]
+    applied: Sequence[Protection | None]
+    auxiliary: Auxiliary
+
+
+def parse_file(data: bytes) -> MediaSegment:
+    """The fragments of a file with a `moov` of its own; of an unfragmented one a fragment a chunk, as they lie.
+
+    Raises: BrokenSegmentError, a MediaError. Of an unfragmented file nothing is delivered before a fault.
+    """
+    nothing = MediaSegment(fragments=())
+    try:
+        boxes = list(top_level(data))
+        moov = next((box for box in boxes if box.type == b"moov"), None)
+        if moov is None or any(box.type == b"moof" for box in boxes):
+            return parse_media(data)
+        walk = Walk(data)
+        init = read_moov(data, moov)
+        mdats = [box for box in boxes if box.type == b"mdat"]
+        tables = list(_read_tables(walk, moov, init, mdats))
+    except BrokenSegmentError:
+        raise
+    except MediaError as fault:
+        raise BrokenSegmentError(fault, nothing) from None
+    found = sorted(chain.from_iterable(map(_fragments, tables)), key=attrgetter("data"))
+    return MediaSegment(fragments=tuple(found), warnings=(*init.warnings, *walk.warnings))
+
+
+def _read_tables(walk: Walk, moov: Box, init: InitSegment, mdats: Sequence[Box]) -> Iterator[_Table]:
+    traks = [box for box in walk.enter(moov) if box.type == b"trak"]
+    taken: list[tuple[int, int, Box]] = []
+    for trak, track in zip(traks, init.tracks, strict=True):
+        stbl, boxes = sample_table(walk, trak)
+        table = _read_track(walk, stbl, boxes, track)
+        ends = list(accumulate(table.sizes, initial=0))
+        taken += [
+            (chunk.start, chunk.start + ends[chunk.first + chunk.samples] - ends[chunk.first], stbl)
+            for chunk in table.chunks
+        ]
+        yield table
+    _check_places(taken, mdats)
+
+
+def _check_places(taken: Sequence[tuple[int, int, Box]], mdats: Sequence[Box]) -> None:
+    """Raises: MediaError `bad-reference` unless each chunk lies whole in one mdat, and no two share a byte."""
+    last_end = 0
+    remaining = iter(sorted(mdats, key=attrgetter("start")))
+    mdat = next(remaining, None)
+    for start, end, stbl in sorted(taken, key=lambda each: each[:2]):
+        if start == end:
+            continue
+        while mdat is not None and mdat.end <= start:
+            mdat = next(remaining, None)
+        if mdat is None or not mdat.body <= start <= end <= mdat.end:
+            raise stbl.fault("bad-reference", f"samples from {start} to {end} lie in no mdat", _CLAUSE)
+        if start < last_end:
+            raise stbl.fault("bad-reference", f"samples from {start} overlap others", _CLAUSE)
+        last_end = end
+
+
+def _read_track(walk: Walk, stbl: Box, boxes: Sequence[Box], track: Track) -> _Table:
+    one_of = {box.type: box for box in reversed(boxes)}
+    sizes_box = _needed(stbl, one_of, b"stsz", b"stz2")
+    sizes = read_sizes(walk.data, sizes_box)
+    durations = read_durations(walk.data, _needed(stbl, one_of, b"stts"), len(sizes))
+    chunks = read_chunks(walk.data, _needed(stbl, one_of, b"stsc"), _needed(stbl, one_of, b"stco", b"co64"), len(sizes))
+    if sum(sizes) > len(walk.data):
+        raise sizes_box.fault("bad-reference", f"{sum(sizes)} bytes of samples", _CLAUSE)
+    applied = _applied(walk, boxes, stbl, track, chunks, len(sizes))
+    auxiliary = _read_auxiliary(walk, stbl, boxes, chunks, applied, sizes)
+    return _Table(track, chunks, sizes, durations, applied, auxiliary)
+
+
+def _needed(stbl: Box, boxes: Mapping[bytes, Box], *kinds: bytes) -> Box:
+    for kind in kinds:
+        if kind in boxes:
+            return boxes[kind]
+    raise stbl.fault("bad-box", f"no {kinds[0].decode('ascii')}", "14496-12, 8.5.1")
+
+
+def _applied(
+    walk: Walk, boxes: Sequence[Box], stbl: Box, track: Track, chunks: Sequence[Chunk], count: int
+) -> Sequence[Protection | None]:
+    """What protects each sample: its group before the entry of its chunk."""
+    defaults: list[Protection | None] = []
+    for chunk in chunks:
+        if not 1 <= chunk.entry <= len(track.entries):
+            reason = f"sample description {chunk.entry}, {len(track.entries)} there"
+            raise stbl.fault("bad-reference", reason, "14496-12, 8.7.4")
+        defaults += [track.entries[chunk.entry - 1].protection] * chunk.samples
+    sbgp = next((box for box in boxes if box.type == b"sbgp" and is_seig(walk, box)), None)
+    applied = defaults
+    if sbgp is not None:
+        position = 0
+        for size, index in read_sbgp(walk, sbgp, count):
+            if index:
+                ((_, group),) = protections(sbgp, [(size, index)], None, track.groups, (), size)
+                applied[position : position + size] = [
+                    group if default is not None else None for default in defaults[position : position + size]
+                ]
+            position += size
+    if any(each is not None and each.kid.is_zero for each in applied):
+        raise stbl.fault("bad-protection", "a protected sample has the zero KID and no group", "23001-7, 8.2")
+    return applied
+
+
+def _read_auxiliary(
+    walk: Walk,
+    stbl: Box,
+    boxes: Sequence[Box],
+    chunks: Sequence[Chunk],
+    applied: Sequence[Protection | None],
+    sizes: Sequence[int],
+) -> Auxiliary:
+    """From `senc` if it is consistent, else from `saiz` and `saio`."""
+    wanted = Wanted(sizes, [0 if each is None else each.iv_size for each in applied])
+    if all(each is None for each in applied):
+        return Auxiliary([b""] * len(sizes), [()] * len(sizes))
+    scheme = next(each.scheme for each in applied if each is not None).encode()
+    found = {
+        box.type: box
+        for box in reversed(boxes)
+        if box.type == b"senc" or (box.type in (b"saiz", b"saio") and info_type(walk.data, box) in (None, scheme))
+    }
+    fault: MediaError | None = None
+    if b"senc" in found:
+        try:
+            return read_entries(walk.data, found[b"senc"], in_senc(walk.data, found[b"senc"], wanted.iv_sizes), wanted)
+        except MediaError as error:
+            fault = error
+    if b"saiz" not in found or b"saio" not in found:
+        if fault is not None or any(wanted.iv_sizes):
+            raise fault or stbl.fault("bad-aux", "no auxiliary information and no constant IV", "23001-7, 7")
+        return Auxiliary([b""] * len(sizes), [()] * len(sizes))
+    parts = entries_by_saio(walk.data, found[b"saiz"], found[b"saio"], [chunk.samples for chunk in chunks])
+    read = _read_parts(walk.data, found[b"saio"], parts, wanted)
+    if fault is not None:
+        walk.warn("aux-conflict", found[b"senc"], fault.reason)
+    return read
+
+
+def _read_parts(data: bytes, saio: Box, parts: Sequence[Entries], wanted: Wanted) -> Auxiliary:
+    ivs: list[bytes] = []
+    ranges: list[tuple[tuple[int, int], ...]] = []
+    for part in parts:
+        at = slice(len(ivs), len(ivs) + len(part.sizes))
+        read = read_entries(data, saio, part, Wanted(wanted.sizes[at], wanted.iv_sizes[at]))
+        ivs += read.ivs
+        ranges += read.ranges
+    return Auxiliary(ivs, ranges)
+
+
+def _fragments(table: _Table) -> Iterator[Fragment]:
+    times = list(accumulate(table.durations, initial=0))
+    for chunk in table.chunks:
+        samples = tuple(_samples(table, chunk))
+        yield Fragment(
+            track_id=table.track.id,
+            timescale=table.track.timescale,
+            decode_time=times[chunk.first],
+            data=(chunk.start, chunk.start + sum(sample.size for sample in samples)),
+            samples=samples,
+            kids=tuple(dict.fromkeys(sample.protection.kid for sample in samples if sample.protection is not None)),
+        )
+
+
+def _samples(table: _Table, chunk: Chunk) -> Iterator[Sample]:
+    offset = 0
+    for number in range(chunk.first, chunk.first + chunk.samples):
+        size, protection = table.sizes[number], table.applied[number]
+        ranges = () if protection is None else table.auxiliary.ranges[number]
+        yield Sample(offset, size, table.durations[number], protection, table.auxiliary.ivs[number], ranges)
+        offset += size
