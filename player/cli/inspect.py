@@ -44,7 +44,7 @@ def run(options: Namespace) -> int:
     if options.json:
         print(json.dumps(_document(source, report)))
     else:
-        _show((_title(source, report), *report.page))
+        _show(_lines(source, report))
     return FAILED if report.faults else DONE
 
 
@@ -59,6 +59,15 @@ def inspect(source: Source, init: bytes | None = None) -> Report:
     if written is not None or is_pssh(source.data):
         return pssh.inspect(source.data if written is None else written)
     return media.inspect(source.data, init)
+
+
+def page(source: Source, init: bytes | None = None) -> tuple[str, ...]:
+    """What the command prints, line by line."""
+    return tuple(line.text for line in _lines(source, inspect(source, init)))
+
+
+def _lines(source: Source, report: Report) -> tuple[Line, ...]:
+    return _title(source, report), *report.page
 
 
 def _title(source: Source, report: Report) -> Line:

@@ -79,11 +79,15 @@ class FragmentKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CryptoPeriod:
-    """Fragments `first` to `last` (counted from 1 within their track) that one KID goes through; None: clear."""
+    """Fragments `first` to `last` (counted from 1 within their track) that one KID goes through; None: clear.
+
+    `protection` is that of its first sample: of the rest only the KID is sure to be the same.
+    """
 
     track_id: int
     timescale: int
     kid: KeyId | None
+    protection: Protection | None
     first: int
     last: int
     start: int  # ticks
@@ -301,6 +305,7 @@ def _crypto_periods(fragments: Sequence[FragmentKeys]) -> Iterator[CryptoPeriod]
                 track_id=track_id,
                 timescale=own[0].timescale,
                 kid=kid,
+                protection=stretches[0].run.protection,
                 first=stretches[0].number,
                 last=stretches[-1].number,
                 start=stretches[0].run.start,

@@ -22,6 +22,7 @@ from player.isobmff import pssh
 from player.isobmff.pymp4_adapter import read_pssh
 from player.wire import blob, clearkey, hierarchy, keyids
 from tests.cenc.test_malformed_media import CASES, Case, Media
+from tests.cli.conftest import Keystorm
 from tests.cli.content import fetched
 
 KID = KeyId(bytes(range(16)))
@@ -64,10 +65,10 @@ def test_a_live_segment_with_its_init_segment_is_drawn_with_its_keys(run: Run, t
     code, page = run(segment, "--init", str(tmp_path / "init.mp4"))
     kid = pssh.read(segment[segment.index(b"pssh") - 4 :][:52])[0].key_ids[0]
     assert code == 0
-    assert f"  1      1          26.000  28.000       50  {kid}  seig" in page.replace("      1  1  ", "  1      1  ")
+    assert f"      1  1          26.000  28.000  {kid}  seig  8   none\n" in page
     assert "│  │  └─ senc" in page
     assert max(map(len, page.splitlines())) <= 100
-    assert page.endswith("faults\n  none\n")
+    assert page.endswith("\nfaults: none\n")
 
 
 def test_a_segment_by_itself_asks_for_its_init_segment(run: Run) -> None:
@@ -118,6 +119,7 @@ def test_a_pssh_is_read_from_hex_and_base64_typed_or_in_a_file(run: Run, text: s
         assert "pymp4 reads the same" in page
 
 
+@pytest.mark.rule("decisions:D20")
 def test_where_the_two_readings_of_a_pssh_differ_a_word_says_so(run: Run) -> None:
     longer = (len(BOX) + 3).to_bytes(4, "big") + BOX[4:] + b"abc"
     code, page = run(longer)
@@ -329,3 +331,19 @@ def test_pymp4_refuses_in_one_way(tail: bytes) -> None:
 @given(st.text(max_size=100))
 def test_any_text_is_a_pssh_or_none(text: str) -> None:
     assert written_pssh(text.encode("utf-8", "surrogatepass")) is None or "7073" in text or "Bzc2" in text
+
+
+def test_a_url_is_fetched_by_the_rules_of_every_fetch(run: Run, backend: dict[str, Any]) -> None:
+    code, page = run(backend["live_url"])
+    assert code == 0
+    assert page.startswith(f"{backend['live_url']}: mpd, ")
+    code, told = run(backend["live_url"] + "x")
+    assert (code, "status 404" in told) == (2, True)
+    assert run("http://127.0.0.1:1/")[0] == 2
+    assert run("http://")[0] == 2
+
+
+def test_the_command_draws_in_ascii_where_the_terminal_has_nothing_else(keystorm: Keystorm) -> None:
+    ended = keystorm("inspect", BOX.hex(), PYTHONIOENCODING="ascii")
+    assert (ended.status, ended.stderr) == (0, "")
+    assert str(KID) in ended.stdout

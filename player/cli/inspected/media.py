@@ -9,7 +9,7 @@ from typing import Final
 
 from player.cli.inspected.pssh import InspectedPssh, inspect_boxes, pssh_lines
 from player.cli.inspected.report import FAULT as FAULT_STYLE
-from player.cli.inspected.report import PLAIN, Line, Report, escaped, fault_lines, fitted, heading, table
+from player.cli.inspected.report import HEADING, PLAIN, Line, Report, escaped, fault_lines, fitted, heading, table
 from player.errors import MediaError, UsageError
 from player.isobmff.dump import DumpedBox, walk
 from player.isobmff.dump_fields import Field
@@ -120,7 +120,7 @@ def _follows(fault: Fault, other: Fault) -> bool:
 
 
 def _page(facts: MediaFacts, inspected: Inspection) -> Iterator[Line]:
-    yield from heading("boxes")
+    yield Line("")
     yield from _tree(facts.boxes)
     if not facts.all_boxes:
         yield Line(f"  … and more: only the first {len(facts.boxes):,} boxes are gone through")
@@ -144,7 +144,7 @@ def _tree(boxes: Sequence[DumpedBox]) -> Iterator[Line]:
     """Offsets and sizes on the left, the tree with its fields on the right."""
     width = max((len(f"{max(box.offset, box.size):,}") for box in boxes), default=0)
     width = max(width, len("offset"))
-    yield Line(f"  {'offset':>{width}}  {'size':>{width}}")
+    yield Line(f"  {'offset':>{width}}  {'size':>{width}}  box", HEADING)
     left = " " * (2 * width + 6)
     left_out = 0
     for number, (rails, box, more) in enumerate(_drawn(boxes)):
@@ -271,13 +271,20 @@ def _period_lines(inspected: Inspection) -> Iterator[Line]:
             str(each.first) if each.first == each.last else f"{each.first}–{each.last}",
             _s(each.start, each.timescale),
             _s(each.end, each.timescale),
-            f"{each.samples:,}",
             "clear" if each.kid is None else str(each.kid),
             _how(each, inspected),
+            *_iv_and_pattern(each.protection),
         )
         for each in inspected.crypto_periods
     ]
-    yield from table(">track fragments >from_s >to_s >samples KID by", rows)
+    yield from table(">track fragments >from_s >to_s KID by IV pattern", rows)
+
+
+def _iv_and_pattern(protection: Protection | None) -> tuple[str, str]:
+    if protection is None:
+        return "", ""
+    iv = str(protection.iv_size) if protection.iv_size else f"const {len(protection.constant_iv)}"
+    return iv, f"{protection.crypt}:{protection.skip}" if protection.crypt else "none"
 
 
 def _how(period: CryptoPeriod, inspected: Inspection) -> str:

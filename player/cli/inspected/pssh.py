@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from player.cli.inspected.report import PLAIN, Line, Report, count, escaped, fault_lines, heading, instant, wrapped
+from player.cli.inspected.report import Line, Report, count, escaped, fault_lines, fitted, heading, instant, wrapped
 from player.cli.inspected.systems import name_of
 from player.errors import LicenseError
 from player.ids import HIERARCHY_SYSTEM, KeyId, SystemId
@@ -182,15 +182,14 @@ def _difference(ours: pssh.Pssh | None, theirs: pssh.Pssh | None, refusal: str) 
 def _box_lines(box: InspectedPssh, repeated: int) -> Iterator[Line]:
     again = f", and {count(repeated, 'time')} more" if repeated else ""
     place = f"{escaped(box.path)} @ {box.offset}{again}, {count(box.size, 'byte')}"
+    theirs = "" if box.differs else "; pymp4 " + ("reads the same" if box.reading else "refuses it as well")
     if box.reading is None:
-        yield Line(f"  {place}: cannot be read")
+        yield Line(fitted(f"  {place}: cannot be read{theirs}"))
     else:
-        yield Line(f"  {place}: {box.reading.system}, version {box.reading.version}")
+        yield Line(fitted(f"  {place}: {box.reading.system}, version {box.reading.version}{theirs}"))
         yield from _reading_lines(box, box.reading)
     if box.differs:
-        yield from wrapped(escaped(box.differs), PLAIN, indent="    ")
-    else:
-        yield Line("    pymp4 " + ("reads the same" if box.reading else "refuses it as well"))
+        yield from wrapped(escaped(box.differs), indent="    ")
 
 
 def _reading_lines(box: InspectedPssh, reading: Reading) -> Iterator[Line]:

@@ -64,9 +64,7 @@ def _aligned(cell: str, width: int, name: str) -> str:
 
 def fault_lines(faults: Sequence[Fault]) -> Iterator[Line]:
     """`code  place: reason (clause)`, each on as many lines as it needs."""
-    yield from heading("faults")
-    if not faults:
-        yield Line("  none")
+    yield from heading("faults" if faults else "faults: none")
     for fault in faults:
         place = escaped(fault.path) + ("" if fault.offset is None else f" @ {fault.offset}")
         clause = f" ({fault.clause})" if fault.clause else ""
