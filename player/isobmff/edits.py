@@ -1,4 +1,4 @@
-"""Changes to one top-level box that leave boxes out and overwrite fields; the sizes of what held a box follow.
+"""Changes to a box that leave boxes in it out and overwrite fields; the sizes of what held them follow.
 
 And where the bytes of a file went once boxes before them became smaller.
 """
@@ -37,7 +37,7 @@ class Edits:
         self._changes.append((box.start, box.end, b""))
         self.shrink += size
         holder = box.parent
-        while holder is not None:
+        while holder is not None and holder.start >= self._top.start:
             self._lost[holder] = self._lost.get(holder, 0) + size
             holder = holder.parent
 
