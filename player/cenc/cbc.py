@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from player.cenc.keys import KeyContexts
-from player.cenc.pattern import Span, gather, scatter, spans_of
+from player.cenc.pattern import Span, gather, ranges_of, scatter, spans_of
 from player.crypto.aes import BLOCK
 from player.isobmff.sample import Protection, Sample, Scheme
 
@@ -21,7 +21,7 @@ Chain = tuple[bytes, Sequence[Span]]
 def decrypt_cbc(key: KeyContexts, protection: Protection, view: memoryview, samples: Sequence[Sample]) -> None:
     """The encrypted blocks in place."""
     crypt, skip = _pattern(protection)
-    if not skip and not any(sample.ranges for sample in samples):
+    if not skip and not any(map(ranges_of, samples)):
         _decrypt_whole(key, protection, view, samples)
         return
     chains = tuple(_chains(protection, samples))
