@@ -74,12 +74,14 @@ def _level(data: bytes, start: int, end: int, parent: Box | None, depth: int) ->
 
 
 def _box(data: bytes, box: Box, end: int, depth: int) -> Iterator[DumpedBox]:
-    own = _CONTAINERS.get(box.type)
     fields, fault = _NO_FIELDS, None
+    own = _CONTAINERS.get(box.type, box.end)  # no container: as if all were its own
+    start, inner_end = box.body + own, min(box.end, end)
+    is_too_deep = start < inner_end and depth + 1 == MAX_DEPTH
     if box.end > end:
         fault = f"{'bad-box' if box.parent else 'truncated'}: {box.end - end} bytes beyond what holds it"
-    elif own is not None and depth + 1 >= MAX_DEPTH and box.end > box.body + own:
-        fault, own = f"limit: deeper than {MAX_DEPTH} boxes", None
+    elif is_too_deep:
+        fault = f"limit: deeper than {MAX_DEPTH} boxes"
     else:
         try:
             fields = read_fields(data, box)
@@ -94,8 +96,8 @@ def _box(data: bytes, box: Box, end: int, depth: int) -> Iterator[DumpedBox]:
         fields=fields,
         fault=fault,
     )
-    if own is not None and box.body + own < (inner_end := min(box.end, end)):
-        yield from _level(data, box.body + own, inner_end, box, depth + 1)
+    if start < inner_end and not is_too_deep:
+        yield from _level(data, start, inner_end, box, depth + 1)
 
 
 def _between(path: str, offset: int, depth: int, fault: str) -> DumpedBox:
