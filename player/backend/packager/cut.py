@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from math import ceil
 from typing import NamedTuple
 
 from player.backend.packager.source import SourceTrack
@@ -43,14 +44,15 @@ def cuts(tracks: Sequence[SourceTrack], segment: Fraction, wanted: Iterable[Frac
     end = Fraction(leader.end, leader.timescale) - zero
     if not starts:
         raise UsageError("the leading video track has no sync sample")
-    multiples = {segment * k for k in range(int(end / segment) + 1)}
+    multiples = {segment * k for k in range(ceil(end / segment))}
     found: dict[Fraction, Fraction] = {}
-    must = {instant for instant in wanted if 0 < instant < end}
-    for instant in sorted(multiples | must):
-        found[starts[_nearest(starts, instant)]] = instant
+    for instant in sorted(multiples | {instant for instant in wanted if 0 < instant < end}):
+        at = starts[_nearest(starts, instant)]
+        if at not in found or abs(instant - at) < abs(found[at] - at):
+            found[at] = instant
     ordered = [Cut(instant, at) for at, instant in found.items()]
-    if len(ordered) > 1 and end - ordered[-1].at < segment / 2 and ordered[-1].wanted not in must:
-        ordered.pop()  # a stump goes with the segment before it
+    if len(ordered) > 1 and end - ordered[-1].at < segment / 2:
+        ordered.pop()  # a stump goes with the segment before it, whatever was to start there
     return (Cut(Fraction(0), ordered[0].at), *ordered[1:])
 
 
