@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from player.errors import MediaError
 from player.ids import KeyId
 from player.isobmff.boxes import Box, Walk, top_level
+from player.isobmff.file import parse_file
 from player.isobmff.init import parse_init
 from player.isobmff.model import BrokenSegmentError, Fragment, InitSegment, MediaSegment, Track
 from player.isobmff.sample import Protection, Sample
@@ -63,9 +64,9 @@ class KeyRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FragmentKeys:
-    """One `traf`. Bytes of samples that are protected as a whole count as protected."""
+    """One `traf`, or one chunk of a file without fragments. Samples protected as a whole count as protected bytes."""
 
-    moof_at: int  # byte offset
+    at: int  # byte offset of the moof, or of the chunk
     track_id: int
     timescale: int
     start: int  # ticks
@@ -211,9 +212,10 @@ def _tracks(data: bytes, init: InitSegment | None) -> tuple[Track, ...]:
 def _read_on(data: bytes, init: InitSegment | None) -> tuple[MediaSegment, Sequence[Fault], bytes]:
     """What can be read, the faults met, and the bytes in which every moof that had a fault is `free`."""
     faults: list[Fault] = []
+    unfragmented = init is None and _has(data, b"mdat") and not _has(data, b"moof")
     while True:
         try:
-            return parse_media(data, init), faults, data
+            return parse_file(data) if unfragmented else parse_media(data, init), faults, data
         except BrokenSegmentError as error:
             faults.append(fault_of(error))
             broken = _moof_around(data, error)
@@ -252,6 +254,9 @@ def _in(box: Box, offset: int) -> bool:
 
 def _fragments(data: bytes, fragments: Sequence[Fragment]) -> Iterator[FragmentKeys]:
     """Each with the moof it stands in: fragments come in the order of the trafs."""
+    if not _has(data, b"moof"):
+        yield from (_fragment(fragment.data[0], fragment) for fragment in fragments)
+        return
     for moof_at, fragment in zip(_moofs_by_traf(data), fragments, strict=False):
         yield _fragment(moof_at, fragment)
 
@@ -262,13 +267,13 @@ def _moofs_by_traf(data: bytes) -> Iterator[int]:
             yield from (box.start for child in _children(data, box) if child.type == b"traf")
 
 
-def _fragment(moof_at: int, fragment: Fragment) -> FragmentKeys:
+def _fragment(at: int, fragment: Fragment) -> FragmentKeys:
     protected = [sample for sample in fragment.samples if sample.protection is not None]
     whole = sum(sample.size for sample in protected if not sample.ranges)
     pairs = list(chain.from_iterable(sample.ranges for sample in protected))
     protected_bytes = whole + sum(hidden for _, hidden in pairs)
     return FragmentKeys(
-        moof_at=moof_at,
+        at=at,
         track_id=fragment.track_id,
         timescale=fragment.timescale,
         start=fragment.decode_time,

@@ -85,7 +85,7 @@ def read_chunks(data: bytes, stsc: Box, offsets: Box, sample_count: int) -> Sequ
     ends = [first for first, _, _ in runs[1:]] + [len(starts) + 1]
     chunks: list[Chunk] = []
     number = 0
-    for (first, samples, entry), end in zip(runs, ends, strict=True):
+    for (first, samples, entry), end in zip(runs, ends, strict=False):  # an empty stsc: one end and no run
         for start in starts[first - 1 : end - 1]:
             chunks.append(Chunk(start, number, samples, entry))
             number += samples

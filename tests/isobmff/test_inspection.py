@@ -13,6 +13,7 @@ from tests.isobmff.build import (
     OTHER_KID,
     box,
     encv,
+    file,
     moof,
     moov,
     pssh,
@@ -46,7 +47,7 @@ def test_a_fragment_tells_what_of_it_is_protected() -> None:
     (fragment,) = inspect(data).fragments
     assert (fragment.samples, fragment.subsamples) == (2, 2)
     assert (fragment.clear_bytes, fragment.protected_bytes) == (20, 180)
-    assert fragment.moof_at == len(PROTECTED)
+    assert fragment.at == len(PROTECTED)
 
 
 def test_a_sample_without_subsamples_is_protected_as_a_whole() -> None:
@@ -81,7 +82,7 @@ def test_what_lies_behind_a_broken_moof_is_still_read() -> None:
     found = inspect(PROTECTED + whole + broken + protected(5, time=2))
     assert [fault.code for fault in found.faults] == ["bad-aux"]
     assert found.faults[0].clause == "23001-7, 7.2"
-    assert [fragment.moof_at for fragment in found.fragments] == [
+    assert [fragment.at for fragment in found.fragments] == [
         len(PROTECTED),
         len(PROTECTED) + 2 * len(whole),
     ]
@@ -98,6 +99,20 @@ def test_nothing_can_be_read_behind_a_size_that_means_nothing() -> None:
     found = inspect(PROTECTED + protected(5) + b"\0\0\0\7moof")
     assert [(fault.code, fault.clause) for fault in found.faults] == [("bad-box", "14496-12, 4.2")]
     assert len(found.fragments) == 1
+
+
+def test_a_file_without_fragments_is_read_chunk_by_chunk() -> None:
+    data = file([5, 5], encv(record()), tables=senc(IV, IV))
+    (fragment,) = inspect(data).fragments
+    assert (fragment.samples, fragment.protected_bytes) == (2, 10)
+    assert data[fragment.at - 4 : fragment.at] == b"mdat"
+
+
+def test_sample_tables_that_are_empty_are_no_fault() -> None:
+    data = file([5], encv(record()), tables=senc(IV))
+    empty = file([], encv(record()), tables=senc())
+    assert inspect(empty.replace(u32(1, 1, 2, 1), u32(0, 1, 2, 1))).faults == ()
+    assert [fault.code for fault in inspect(data.replace(u32(1, 1, 2, 1), u32(0, 1, 2, 1))).faults] == ["bad-table"]
 
 
 def test_a_media_segment_by_itself_is_no_fault() -> None:

@@ -248,7 +248,7 @@ def _pattern(protection: Protection) -> str:
 def _fragment_lines(fragments: Sequence[FragmentKeys]) -> Iterator[Line]:
     rows = [
         (
-            f"{each.moof_at:,}",
+            f"{each.at:,}",
             str(each.track_id),
             _s(each.start, each.timescale),
             _s(each.end, each.timescale),
@@ -259,7 +259,7 @@ def _fragment_lines(fragments: Sequence[FragmentKeys]) -> Iterator[Line]:
         )
         for each in fragments[:_DRAWN_FRAGMENTS]
     ]
-    yield from table(">moof_at >track >from_s >to_s >samples >subsamples >clear_bytes >protected_bytes", rows)
+    yield from table(">at >track >from_s >to_s >samples >subsamples >clear_bytes >protected_bytes", rows)
     if len(fragments) > _DRAWN_FRAGMENTS:
         yield Line(f"  … {len(fragments) - _DRAWN_FRAGMENTS:,} more")
 
