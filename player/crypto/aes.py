@@ -48,11 +48,6 @@ def ecb_encryptor(key: bytes) -> BlockContext:
     return Cipher(AES(key), modes.ECB()).encryptor()  # noqa: S305 - single blocks: the caller does the chaining
 
 
-def ecb_decryptor(key: bytes) -> BlockContext:
-    """Raises: ValueError for a key of impossible size."""
-    return Cipher(AES(key), modes.ECB()).decryptor()  # noqa: S305 - CBC is ECB and an XOR, which `cenc` does in bulk
-
-
 def cbc_encryptor(key: bytes, iv: bytes) -> BlockContext:
     """Raises: ValueError for a key or IV of impossible size."""
     return Cipher(AES(key), modes.CBC(iv)).encryptor()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -76,6 +76,25 @@ def test_decryption_undoes_encryption_and_clear_bytes_stay(content: Content) -> 
             assert buffer[span] == content.data[span]
     assert Decryptor().decrypt(buffer, content.samples, lambda _: KEY) == Outcome(len(content.samples), None)
     assert buffer == content.data
+
+
+@given(
+    scheme=st.sampled_from(Scheme),
+    sizes=st.lists(st.integers(0, 400), max_size=6),
+    iv_size=st.sampled_from([0, 8, 16]),
+    iv=ivs(),
+)
+@settings(max_examples=150, deadline=None)
+def test_whole_samples_are_decrypted_as_those_whose_one_range_is_all_of_them(
+    scheme: Scheme, sizes: list[int], iv_size: int, iv: bytes
+) -> None:
+    used = replace(protection(scheme, constant=b"" if iv_size else bytes(16)), iv_size=iv_size)
+    whole = lay_out([(used, iv.ljust(16, b"\xff")[:iv_size], (), size) for size in sizes])
+    ranged = tuple(sample._replace(ranges=((0, sample.size),)) for sample in whole.samples)
+    buffers = [bytearray(whole.data), bytearray(whole.data)]
+    for buffer, samples in zip(buffers, (whole.samples, ranged), strict=True):
+        Decryptor().decrypt(buffer, samples, lambda _: KEY)
+    assert buffers[0] == buffers[1]
 
 
 @given(content=contents(), first=st.integers(0, 4))

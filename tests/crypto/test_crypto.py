@@ -19,9 +19,8 @@ KEYS = st.binary(min_size=16, max_size=16)
 
 def test_ecb_gives_the_published_block_and_keeps_nothing_between_calls() -> None:
     encrypted = bytes.fromhex("3ad77bb40d7a3660a89ecaf32466ef97")
-    encryptor, decryptor = aes.ecb_encryptor(KEY), aes.ecb_decryptor(KEY)
+    encryptor = aes.ecb_encryptor(KEY)
     assert [encryptor.update(BLOCK) for _ in range(3)] == [encrypted] * 3
-    assert [decryptor.update(encrypted) for _ in range(3)] == [BLOCK] * 3
 
 
 def test_cbc_gives_the_published_block_and_chains() -> None:
@@ -95,7 +94,7 @@ IMPOSSIBLE: dict[str, Callable[[], object]] = {
     "ctr key": lambda: aes.ctr(bytes(15)),
     "ctr counter": lambda: aes.ctr(KEY, bytes(8)),
     "counter set": lambda: aes.ctr(KEY).reset_nonce(bytes(8)),
-    "ecb key": lambda: aes.ecb_decryptor(b""),
+    "ecb key": lambda: aes.ecb_encryptor(b""),
     "cbc iv": lambda: aes.cbc_decryptor(KEY, bytes(8)),
     "kek": lambda: keywrap.unwrap(bytes(15), bytes(24)),
     "wrapped size": lambda: keywrap.unwrap(KEY, bytes(23)),
