@@ -26,7 +26,7 @@ _USELESS: Final = (b"pssh", b"ssix")  # at top level: they keep their place, as 
 
 
 class Output(NamedTuple):
-    """`data` is to stand from byte `at` on; it is the caller's only until the next one is asked for."""
+    """`data` is to stand from byte `at` on. It stays as it is until the moof after the next one is asked for."""
 
     at: int
     data: bytes | memoryview
@@ -46,14 +46,14 @@ def decrypt_file(data: bytes, key_for: KeyFor) -> Iterator[Output]:
 class _Job:
     """One file under way."""
 
-    __slots__ = ("_buffer", "_data", "_decryptor", "_entries", "_key_for", "_late", "_met_moov", "_moves", "_view")
+    __slots__ = ("_buffers", "_data", "_decryptor", "_entries", "_key_for", "_late", "_met_moov", "_moves", "_view")
 
     def __init__(self, data: bytes, key_for: KeyFor) -> None:
         self._data = data
         self._view = memoryview(data)
         self._key_for = key_for
         self._decryptor = Decryptor()
-        self._buffer = bytearray()  # kept for reuse: fresh memory costs as much as decrypting it
+        self._buffers = [bytearray(), bytearray()]  # taking turns: fresh memory costs as much as decrypting it
         self._entries: Entries | None = None
         self._met_moov = False
         self._moves = Moves()
@@ -86,9 +86,10 @@ class _Job:
         if not protected:
             return 0, self._view
         origin, end = boxes[0].end, boxes[-1].end
-        if len(self._buffer) < end - origin:
-            self._buffer = bytearray(end - origin)
-        clear = memoryview(self._buffer)[: end - origin]
+        self._buffers.reverse()
+        if len(self._buffers[0]) < end - origin:
+            self._buffers[0] = bytearray(end - origin)
+        clear = memoryview(self._buffers[0])[: end - origin]
         clear[:] = self._view[origin:end]
         for fragment in protected:
             start, stop = fragment.data

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import mmap
 import os
-import shutil
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO, cast
 
 from player.cenc.file import KeyFor, decrypt_file
 from player.cli import secrets
 from player.cli.main import DONE, FAILED, WRONG_USAGE, complain
 from player.cli.outputs import check_writable
+from player.cli.write_behind import Writer
 from player.errors import MediaError, UsageError
 
 
@@ -44,10 +43,12 @@ def run(options: Namespace) -> int:
 
 
 def _write(data: bytes, key_for: KeyFor, file: IO[bytes]) -> None:
-    for at, part in decrypt_file(data, key_for):
-        if at != file.tell():
-            file.seek(at)
-        file.write(part)
+    writer = Writer(file.fileno())
+    try:
+        for at, part in decrypt_file(data, key_for):
+            writer.write(at, part)
+    finally:
+        writer.end()
 
 
 @contextmanager
@@ -66,9 +67,12 @@ def _joined(paths: Sequence[Path]) -> Iterator[bytes]:
 
 @contextmanager
 def _copied(files: Sequence[IO[bytes]]) -> Iterator[IO[bytes]]:
+    from shutil import copyfileobj
+    from tempfile import TemporaryFile
+
     with TemporaryFile() as whole:
         for file in files:
-            shutil.copyfileobj(file, whole, 1 << 20)
+            copyfileobj(file, whole, 1 << 20)
         whole.flush()
         yield whole
 
@@ -76,11 +80,12 @@ def _copied(files: Sequence[IO[bytes]]) -> Iterator[IO[bytes]]:
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file beside `path` that takes its place if nothing was raised, and else leaves no trace."""
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False, buffering=0) as file:
-        try:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("xb", buffering=0) as file:
             yield file
-            file.close()
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+        beside.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    finally:
+        beside.unlink(missing_ok=True)

@@ -77,8 +77,8 @@ def _command(arguments: list[str]) -> int:
         _front().read(arguments)
         raise UsageError(f"no command given; there are: {', '.join(COMMANDS)}")
     name, *rest = arguments
-    _hush()
     command = import_module(f"player.cli.{name}")
+    _hush()
     tells = COMMANDS[name]
     parser = Parser(prog=f"keystorm {name}", description=f"{tells[0].upper()}{tells[1:]}.")
     command.arguments(parser)
@@ -100,9 +100,8 @@ def _front() -> Parser:
 
 def _hush() -> None:
     """What a library logs is not for our users: it would come as lines of its own, some of them tracebacks."""
-    if not _debugging():
-        import logging
-
+    logging = sys.modules.get("logging")
+    if logging is not None and not _debugging():  # who does not log has not loaded it
         logging.getLogger().addHandler(logging.NullHandler())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -182,7 +182,7 @@ def renamed(data: bytes, *types: bytes) -> bytes:
     return data
 
 
-FAULTS = {
+FAULTS: Mapping[str, Callable[[bytes], bytes]] = {
     "truncated": lambda data: data[:-2000],
     "no-init": lambda data: data[next(box.start for box in top_level(data) if box.type == b"moof") :],
     "bad-box": lambda data: bytes(4096),
