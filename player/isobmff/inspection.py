@@ -1,7 +1,6 @@
 """What the samples of a resource say of their keys, and every fault on the way: for people, not for playing.
 
-Unlike `segment`, which ends at the first fault, this goes on behind it: the broken `moof` is left out and the rest read
-again. It knows no system's Data and draws nothing.
+It goes on behind a fault (`lenient`), knows no system's Data and draws nothing.
 """
 
 from __future__ import annotations
@@ -15,14 +14,12 @@ from typing import Final, NamedTuple
 from player.errors import MediaError
 from player.ids import KeyId
 from player.isobmff.boxes import Box, Walk, top_level
-from player.isobmff.file import parse_file
 from player.isobmff.init import parse_init
-from player.isobmff.model import BrokenSegmentError, Fragment, InitSegment, MediaSegment, Track
+from player.isobmff.lenient import Reading, gaps, outline, read_on, readable
+from player.isobmff.model import Fragment, InitSegment, Track
 from player.isobmff.sample import Protection, Sample
-from player.isobmff.segment import parse_media
 
 _JUMP: Final = "time-jump"
-MAX_FAULTY_MOOFS: Final = 16  # choice: each costs one more pass through the resource
 _WARNING: Final = re.compile(r"(?P<code>[a-z-]+): (?P<path>.*?) @ (?P<offset>\d+)(?:: (?P<reason>.*))?", re.DOTALL)
 
 CLAUSES: Final[Mapping[str, str]] = {
@@ -117,18 +114,25 @@ def inspect(data: bytes, init: InitSegment | None = None) -> Inspection:
 
     A resource with `moof` and neither a `moov` nor `init` is no fault here: there is nothing to read its samples by.
     """
-    if init is None and data and not _has(data, b"moov"):
+    seen = outline(data)
+    if init is None and data and b"moov" not in seen.types:
         return Inspection(tracks=(), fragments=(), crypto_periods=(), faults=tuple(_top_level_fault(data)))
-    segment, faults, readable = _read_on(data, init)
-    fragments = tuple(_fragments(readable, segment.fragments))
-    warnings = (fault_of_warning(warning) for warning in segment.warnings)
-    gaps = _gaps(data, readable)
+    reading = read_on(data, init, seen)
+    fragments = tuple(_fragments(data, reading, seen.moofs))
     return Inspection(
-        tracks=_tracks(readable, init),
+        tracks=_tracks(data, init),
         fragments=fragments,
         crypto_periods=tuple(_crypto_periods(fragments)),
-        faults=(*faults, *(each for each in warnings if not (each.code == _JUMP and _in_any(gaps, each.offset)))),
+        faults=(*map(fault_of, reading.errors), *_warned(reading, seen.moofs)),
     )
+
+
+def _warned(reading: Reading, moofs: Sequence[Box]) -> Iterator[Fault]:
+    """The warnings as faults, but for a jump of time where something was left out."""
+    jumps = gaps(moofs, reading.left_out)
+    for fault in map(fault_of_warning, reading.segment.warnings):
+        if fault.code != _JUMP or not any(fault.offset in gap for gap in jumps):
+            yield fault
 
 
 def fault_of(error: MediaError) -> Fault:
@@ -162,7 +166,7 @@ def pssh_boxes(data: bytes) -> tuple[PlacedBox, ...]:
 
 def _where_pssh_may_be(data: bytes) -> Iterator[Box]:
     numbers: dict[bytes, int] = {}
-    for top in _readable_top_level(data):
+    for top in readable(data):
         number = numbers.get(top.type, 0)
         numbers[top.type] = number + 1
         boxes = _children(data, top._replace(number=number)) if top.type in (b"moov", b"moof") else (top,)
@@ -177,29 +181,12 @@ def _children(data: bytes, top: Box) -> Sequence[Box]:
         return ()
 
 
-def _readable_top_level(data: bytes) -> Iterator[Box]:
-    """The boxes before the first fault."""
-    boxes = top_level(data)
-    while True:
-        try:
-            box = next(boxes, None)
-        except MediaError:
-            return
-        if box is None:
-            return
-        yield box
-
-
 def _top_level_fault(data: bytes) -> Iterator[Fault]:
     try:
         for _ in top_level(data):
             pass
     except MediaError as error:
         yield fault_of(error)
-
-
-def _has(data: bytes, kind: bytes) -> bool:
-    return any(box.type == kind for box in _readable_top_level(data))
 
 
 def _tracks(data: bytes, init: InitSegment | None) -> tuple[Track, ...]:
@@ -209,62 +196,14 @@ def _tracks(data: bytes, init: InitSegment | None) -> tuple[Track, ...]:
         return () if init is None else init.tracks
 
 
-def _read_on(data: bytes, init: InitSegment | None) -> tuple[MediaSegment, Sequence[Fault], bytes]:
-    """What can be read, the faults met, and the bytes in which every moof that had a fault is `free`."""
-    faults: list[Fault] = []
-    unfragmented = init is None and _has(data, b"mdat") and not _has(data, b"moof")
-    while True:
-        try:
-            return parse_file(data) if unfragmented else parse_media(data, init), faults, data
-        except BrokenSegmentError as error:
-            faults.append(fault_of(error))
-            broken = _moof_around(data, error)
-            if broken is None or len(faults) > MAX_FAULTY_MOOFS:
-                return error.delivered, faults, data
-            data = data[: broken.start + 4] + b"free" + data[broken.start + 8 :]
-
-
-def _gaps(data: bytes, readable: bytes) -> list[range]:
-    """From each moof that was left out to the end of the next that was not: there time jumps for no other reason."""
-    gaps: list[range] = []
-    start: int | None = None
-    for box in _readable_top_level(readable):
-        if box.type == b"free" and data[box.start + 4 : box.start + 8] == b"moof":
-            start = box.start if start is None else start
-        elif box.type == b"moof" and start is not None:
-            gaps.append(range(start, box.end))
-            start = None
-    return gaps
-
-
-def _in_any(gaps: Sequence[range], offset: int | None) -> bool:
-    return any(offset in gap for gap in gaps)
-
-
-def _moof_around(data: bytes, error: MediaError) -> Box | None:
-    """The moof that a fault lies in or points from; None where it is no moof's, or its size is not to be trusted."""
-    if not error.path.startswith("moof"):
-        return None
-    return next((box for box in _readable_top_level(data) if box.type == b"moof" and _in(box, error.offset)), None)
-
-
-def _in(box: Box, offset: int) -> bool:
-    return box.start <= offset < box.end
-
-
-def _fragments(data: bytes, fragments: Sequence[Fragment]) -> Iterator[FragmentKeys]:
+def _fragments(data: bytes, reading: Reading, moofs: Sequence[Box]) -> Iterator[FragmentKeys]:
     """Each with the moof it stands in: fragments come in the order of the trafs."""
-    if not _has(data, b"moof"):
-        yield from (_fragment(fragment.data[0], fragment) for fragment in fragments)
-        return
-    for moof_at, fragment in zip(_moofs_by_traf(data), fragments, strict=False):
-        yield _fragment(moof_at, fragment)
-
-
-def _moofs_by_traf(data: bytes) -> Iterator[int]:
-    for box in _readable_top_level(data):
-        if box.type == b"moof":
-            yield from (box.start for child in _children(data, box) if child.type == b"traf")
+    if not moofs:
+        yield from (_fragment(fragment.data[0], fragment) for fragment in reading.segment.fragments)
+    read = (moof for moof in moofs if moof not in reading.left_out)
+    places = (moof.start for moof in read for child in _children(data, moof) if child.type == b"traf")
+    for at, fragment in zip(places, reading.segment.fragments, strict=False):
+        yield _fragment(at, fragment)
 
 
 def _fragment(at: int, fragment: Fragment) -> FragmentKeys:
@@ -327,4 +266,4 @@ def _stretches(fragments: Sequence[FragmentKeys]) -> Iterator[_Stretch]:
 
 def is_pssh(data: bytes) -> bool:
     """Whether it is one or more `pssh` boxes, as far as their sizes tell, and not a file that begins with one."""
-    return data[4:8] == b"pssh" and all(box.type == b"pssh" for box in _readable_top_level(data))
+    return data[4:8] == b"pssh" and all(box.type == b"pssh" for box in readable(data))

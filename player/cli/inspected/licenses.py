@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from player.cli.inspected.pssh import window
-from player.cli.inspected.report import Line, Report, escaped, fault_lines, heading, instant
+from player.cli.inspected.report import Line, Nothing, Report, escaped, fault_lines, heading, instant
 from player.errors import LicenseError, UsageError
 from player.ids import CLEARKEY, HIERARCHY, KeyId
 from player.isobmff.inspection import Fault
@@ -70,17 +70,9 @@ def inspect(data: bytes) -> Report:
         facts = read(data)
     except LicenseError as error:
         fault = Fault(code=error.code, path="$", offset=None, reason=str(error), clause="")
-        return Report(kind=kind, facts=_NOTHING, page=tuple(fault_lines((fault,))), faults=(fault,))
+        return Report(kind=kind, facts=Nothing(), page=tuple(fault_lines((fault,))), faults=(fault,))
     lines = _license_lines(facts) if isinstance(facts, LicenseFacts) else _request_lines(facts)
     return Report(kind=kind, facts=facts, page=(*lines, *fault_lines(())))
-
-
-@dataclass(frozen=True, slots=True)
-class _Nothing:
-    """The facts of a document that could not be read."""
-
-
-_NOTHING: Final = _Nothing()
 
 
 def _shape(document: JsonObject) -> tuple[str, bool]:

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from player.cli.inspected.pssh import InspectedPssh, inspect_box
-from player.cli.inspected.report import Line, Report, count, escaped, fault_lines, fitted, heading, instant, table
+from player.cli.inspected.report import (
+    Line,
+    Nothing,
+    Report,
+    count,
+    escaped,
+    fault_lines,
+    fitted,
+    heading,
+    instant,
+    table,
+)
 from player.cli.inspected.systems import name_of_scheme
 from player.errors import LicenseError, ManifestError, UsageError
 from player.ids import KeyId
@@ -117,7 +128,7 @@ def inspect(data: bytes, name: str) -> Report:
         if error.code in UNREADABLE:
             raise UsageError(error.reason, code=error.code) from None
         fault = Fault(code=error.code, path=error.path, offset=None, reason=error.reason, clause="")
-        return Report(kind="mpd", facts=(), page=tuple(fault_lines((fault,))), faults=(fault,))
+        return Report(kind="mpd", facts=Nothing(), page=tuple(fault_lines((fault,))), faults=(fault,))
     faults: list[Fault] = [_warned(warning) for warning in presentation.warnings]
     facts = _facts(presentation, faults)
     return Report(kind="mpd", facts=facts, page=(*_page(facts), *fault_lines(faults)), faults=tuple(faults))

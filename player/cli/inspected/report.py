@@ -35,6 +35,11 @@ class Report:
     faults: tuple[Fault, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The facts of a document that could not be read."""
+
+
 def heading(text: str) -> tuple[Line, Line]:
     return Line(""), Line(text, HEADING)
 
