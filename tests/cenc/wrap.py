@@ -69,18 +69,23 @@ def with_tenc(init: bytes, record: bytes) -> bytes:
     return edit(init, (*STSD, entry[4:8], *TENC), lambda tenc: box(b"tenc", tenc[8:12], record))
 
 
-def protect_file(clear: bytes, protection: Protection, key: ContentKey) -> bytes:
-    """Clear fragmented MP4 of one track, encrypted with the map of its codec and told as Packager tells it."""
+def codec_of(clear: bytes) -> tuple[str, bytes]:
+    """The original format of a file's one sample entry, and the body of its decoder configuration."""
     entry = next(iter(boxes(find(clear, STSD)[16:])))
     config = next(each[8:] for each in boxes(entry[8 + ENTRIES[entry[4:8]] :]) if each[4:8] in CONFIGS)
-    codec = entry[4:8].decode("ascii")
+    return entry[4:8].decode("ascii"), config
+
+
+def protect_file(clear: bytes, protection: Protection, key: ContentKey) -> bytes:
+    """Clear fragmented MP4 of one track, encrypted with the map of its codec and told as Packager tells it."""
+    codec, config = codec_of(clear)
     fragments = iter(parse_media(clear).fragments)
     pieces: list[bytes] = []
     moof = b""
     for each in boxes(clear):
         if each[4:8] == b"moov":
             pieces.append(
-                edit(each, (*STSD, entry[4:8]), lambda clear_entry: _protected_entry(clear_entry, protection))
+                edit(each, (*STSD, codec.encode()), lambda clear_entry: _protected_entry(clear_entry, protection))
             )
         elif each[4:8] == b"moof":
             moof = each
