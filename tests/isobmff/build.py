@@ -120,3 +120,14 @@ def file(
         return moov(*(entries or (box(b"avc1", bytes(78)),)), in_stbl=stbl)
 
     return build(len(build(0)) + 8) + box(b"mdat", bytes(sum(sizes)))
+
+
+def emsg(version: int = 1, duration: int = 5) -> bytes:
+    strings = b"urn:example\0" + b"one\0"
+    if version:
+        return full(b"emsg", 1, 0, u32(1000), (1 << 40).to_bytes(8, "big"), u32(duration, 7), strings, b"payload")
+    return full(b"emsg", 0, 0, strings, u32(1000, 40, duration, 7), b"payload")
+
+
+def prft(version: int = 1) -> bytes:
+    return full(b"prft", version, 24, u32(1), (3 << 32).to_bytes(8, "big"), (90).to_bytes(8 if version else 4, "big"))

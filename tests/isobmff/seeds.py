@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from tests.isobmff.build import (
     OTHER_KID,
     box,
+    emsg,
     encv,
     file,
     full,
     moov,
+    prft,
     pssh,
     record,
     sbgp,
@@ -61,5 +63,6 @@ SEEDS: Mapping[str, bytes] = {
     ),
     "compact sizes": file([3, 4], size_box=full(b"stz2", 0, 0, u32(4, 2), b"\x34")),
     "text": moov(box(b"enct", bytes(8), b"a\0b\0c\0", encv(record())[86:])) + segment([4], senc(_IVS[0])),
+    "beside the media": box(b"styp", b"msdh", bytes(4), b"msdhcmfs") + emsg(0) + emsg(1) + prft(0) + prft(1),
     "pssh": pssh() + pssh(OTHER_KID),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from player.errors import MediaError
-from player.isobmff import dump, file, init, pssh, segment, sidx
+from player.isobmff import dump, events, file, init, pssh, segment, sidx
 from player.isobmff.model import BrokenSegmentError, Fragment, MediaSegment
 
 
@@ -51,6 +51,13 @@ def try_sidx(data: bytes) -> None:
         return
 
 
+def try_events(data: bytes) -> None:
+    try:
+        events.parse_side_boxes(data)
+    except MediaError:
+        return
+
+
 def try_pssh(data: bytes) -> None:
     try:
         boxes = pssh.read(data)
@@ -70,6 +77,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "media": try_media,
     "file": try_file,
     "sidx": try_sidx,
+    "events": try_events,
     "pssh": try_pssh,
     "dump": try_dump,
 }

@@ -82,3 +82,29 @@ def test_a_flood_of_boxes_ends_with_one_fault() -> None:
 def test_any_bytes_have_a_tree(data: bytes, cut: int, base: bytes) -> None:
     for each in walk(base[:cut] + data + base[cut + len(data) :]):
         assert each.depth < MAX_DEPTH
+
+
+def test_fields_are_what_a_person_wants_to_know() -> None:
+    said = {each.path: dict(each.fields) for each in walk(SEEDS["rotating"])}
+    stbl = "moov/trak/mdia/minf/stbl"
+    assert said[f"{stbl}/stsd/encv/sinf/schm"] == {"scheme": "cenc"}
+    assert said[f"{stbl}/stsd/encv/sinf/schi/tenc"] == {
+        "version": 1,
+        "kid": "00000000-0000-0000-0000-000000000000",
+        "is_protected": 1,
+        "iv_size": 8,
+    }
+    assert said["moof/traf/trun"]["samples"] == 2
+    assert said["moof/traf/senc"] == {"samples": 2, "subsamples": False}
+    assert said["moof/traf/sgpd"] == {"grouping_type": "seig"}
+    assert said["moof/pssh"]["key_ids"] == ("10111213-1415-1617-1819-1a1b1c1d1e1f",)
+
+
+def test_a_pattern_and_a_constant_iv_are_shown() -> None:
+    (tenc,) = (each for each in walk(SEEDS["cbcs"]) if each.type == "tenc")
+    assert (tenc.fields["pattern"], tenc.fields["constant_iv"]) == ("1:9", "00" * 16)
+
+
+def test_fields_that_do_not_fit_are_a_fault_of_their_box() -> None:
+    assert faults(box(b"tenc", bytes(7))) == [("tenc", "bad-box")]
+    assert faults(box(b"moof", box(b"pssh", bytes(30)))) == [("moof/pssh", "bad-pssh")]
