@@ -45,8 +45,13 @@ def arguments(parser: ArgumentParser) -> None:
     add("--crypto-period", metavar="S", type=seconds, help="how long a key is used, with --rotation")
     add("--seed", metavar="N", type=values.count_at("$.storm.seed"), help="draw the keys that are not given from this")
     add("--write-keys", metavar="FILE", type=Path, help="write the keys used to a file that only you can read")
-    add("--pssh", metavar="KIND,…", type=several(PsshKind), help=f"{', '.join(PsshKind)} (default: common)")
-    add("--pssh-in", metavar="WHERE,…", type=several(PsshPlace), help=f"{', '.join(PsshPlace)} (default: by rotation)")
+    add("--pssh", metavar="KIND,…", type=several(PsshKind), help=f"{', '.join(PsshKind)}; none (default: common)")
+    add(
+        "--pssh-in",
+        metavar="WHERE,…",
+        type=several(PsshPlace),
+        help=f"{', '.join(PsshPlace)}; none (default: by rotation)",
+    )
     add("--license-url", metavar="URL", type=values.url, help="goes into the MPD (dashif:Laurl)")
     add("--period-at", metavar="S", type=seconds, nargs="+", default=(), help="start a new Period at these instants")
     add("--json", action="store_true", help="print a summary as one JSON object")
@@ -90,10 +95,12 @@ def pattern(text: str) -> tuple[int, int]:
 
 
 def several(names: type[PsshKind | PsshPlace]) -> Callable[[str], tuple[Any, ...]]:
-    """Names of a list, separated by commas."""
+    """Names of a list, separated by commas; `none` alone for no name at all."""
     known = ", ".join(names)
 
     def read(text: str) -> tuple[Any, ...]:
+        if text == "none":
+            return ()
         try:
             return tuple(dict.fromkeys(names(part.strip()) for part in text.split(",")))
         except ValueError:

@@ -23,10 +23,15 @@ OPTIONS = {
         "--representation", "--duration", "--as-fast-as-possible", "--out", "--sink", "--seed", "--trace", "--json",
     },
     "decrypt": {"--key", "--output"},
+    "package": {
+        "--output", "--key", "--scheme", "--pattern", "--iv-size", "--form", "--segment", "--clear-lead", "--rotation",
+        "--crypto-period", "--seed", "--write-keys", "--pssh", "--pssh-in", "--license-url", "--period-at", "--json",
+    },
     "storm": {
         "--clients", "--seed", "--strategy", "--driver", "--clock", "--media", "--report", "--result", "--trace",
         "--json",
     },
+    "inspect": {"--init", "--json"},
     "serve": {"--listen", "--token-file", "--seed", "--json"},
 }  # fmt: skip
 """What is built; nothing else may be listed."""
