@@ -10,7 +10,9 @@ from typing import Final
 from player.cli.inspected.pssh import InspectedPssh, inspect_boxes, pssh_lines
 from player.cli.inspected.report import FAULT as FAULT_STYLE
 from player.cli.inspected.report import HEADING, PLAIN, Line, Report, escaped, fault_lines, fitted, heading, table
+from player.cli.inspected.systems import name_of
 from player.errors import MediaError, UsageError
+from player.ids import SystemId
 from player.isobmff.dump import DumpedBox, walk
 from player.isobmff.dump_fields import Field
 from player.isobmff.init import parse_init
@@ -30,6 +32,21 @@ _DRAWN_ALIKE: Final = 3  # leaf boxes of one type in a row; further ones are cou
 _DRAWN_BOXES: Final = 400  # further ones are drawn only where something is wrong; --json has them all
 _DRAWN_FRAGMENTS: Final = 50
 _BAD_SIZES: Final = frozenset({"bad-box", "limit", "truncated"})
+_UNSAID: Final[Mapping[str, frozenset[str]]] = {
+    "pssh": frozenset({"version", "data_bytes", "key_ids"}),  # told below the tree
+    "tenc": frozenset({"version", "is_protected"}),
+}
+_SHORT: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("brands", "format", "grouping_type", "handler_type", "kid", "scheme", "scheme_id_uri"), ""),
+    "system_id": "",
+    "default_sample_duration": "duration",
+    "default_sample_size": "size",
+    "iv_size": "IV",
+    "constant_iv": "constant IV",
+    "sample_description_index": "entry",
+    "sequence_number": "number",
+    "track_id": "track",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +171,7 @@ def _tree(boxes: Sequence[DumpedBox]) -> Iterator[Line]:
             yield Line(f"{left}{rails}… {more:,} more {escaped(box.type)}")
         else:
             numbers = f"  {box.offset:>{width},}  {box.size:>{width},}  " if box.type else left
-            said = f"{numbers}{rails}{escaped(box.type) or '?'}  {_fields(box.fields)}".rstrip()
+            said = f"{numbers}{rails}{escaped(box.type) or '?'}  {_said(box)}".rstrip()
             yield Line(fitted(said), FAULT_STYLE if box.fault else PLAIN)
             if box.fault:
                 yield Line(fitted(f"{left}{_below(rails)}! {escaped(box.fault)}"), FAULT_STYLE)
@@ -201,22 +218,30 @@ def _below(rails: str) -> str:
     return rails.replace("├─", "│ ").replace("└─", "  ")
 
 
-def _fields(fields: Mapping[str, Field]) -> str:
-    return ", ".join(f"{escaped(name).replace('_', ' ')} {_value(value)}" for name, value in fields.items())
+def _said(box: DumpedBox) -> str:
+    """The fields in few words: on a board nobody writes `sample_description_index`."""
+    unsaid = _UNSAID.get(box.type, frozenset())
+    words = (_word(name, value) for name, value in box.fields.items() if name not in unsaid)
+    return ", ".join(word for word in words if word)
 
 
-def _value(value: Field) -> str:
+def _word(name: str, value: Field) -> str:
+    short = _SHORT.get(name, escaped(name).replace("_", " "))
+    if value is True or value is False:
+        return short if value else ""
+    return f"{short} {_value(name, value)}".strip()
+
+
+def _value(name: str, value: Field) -> str:
     match value:
-        case bool():
-            return "yes" if value else "no"
         case int():
             return f"{value:,}"
         case str():
-            return escaped(value)
+            return name_of(SystemId.parse(value)) if name == "system_id" else escaped(value)
         case tuple():
-            return "[" + "; ".join(map(_value, value)) + "]"
+            return " ".join(_value(name, each) for each in value)
         case _:
-            return f"({_fields(value)})"
+            return "(" + ", ".join(_word(inner, each) for inner, each in value.items()) + ")"
 
 
 def _track_lines(track: Track) -> Iterator[Line]:
