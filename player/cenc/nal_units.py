@@ -11,9 +11,9 @@ from typing import Final
 SLICES: Final = frozenset({1, 5})  # H.264, table 7-1: coded slices
 SLICES_AND_FILLER: Final = SLICES | {12}  # with filler data, for decryption load
 HEVC_SLICES: Final = frozenset(range(32))  # H.265, table 7-1: all coded slice segments
-AVC_LEAD_BYTES: Final = 32  # length field and headers; no baseline slice header outgrows it
-HEVC_LEAD_BYTES: Final = 128  # a choice: the entry points of wavefronts make slice headers of 80 bytes at 2160 lines
-SMALL_NAL_BYTES: Final = 112  # H.264, length field included; shorter NAL units stay clear
+LEAD_BYTES: Final = 128  # a choice: weights of 8 references take 32 bytes, entry points of wavefronts 80 at 2160 lines
+BASELINE_LEAD_BYTES: Final = 32  # length field and headers; no baseline slice header outgrows it
+SMALL_NAL_BYTES: Final = 112  # baseline, length field included; shorter NAL units stay clear
 _AVC_LENGTH_SIZE_AT: Final = 4  # in the body of `avcC` (ISO/IEC 14496-15, 5.3.3)
 _HEVC_LENGTH_SIZE_AT: Final = 21  # in the body of `hvcC` (ISO/IEC 14496-15, 8.3.3)
 
@@ -23,21 +23,25 @@ Payload = tuple[int, int]
 
 def avc_payloads(sample: bytes, config: bytes) -> Iterator[Payload]:
     """`config`: the body of `avcC`."""
-    return avc_slices(sample, _length_size(config, _AVC_LENGTH_SIZE_AT), SLICES)
+    length_size = _length_size(config, _AVC_LENGTH_SIZE_AT)
+    for start, end in _nal_units(sample, length_size):
+        if end - start > LEAD_BYTES and sample[start + length_size] & 0x1F in SLICES:
+            yield start + LEAD_BYTES, end
 
 
-def avc_slices(sample: bytes, length_size: int, nal_types: frozenset[int]) -> Iterator[Payload]:
+def baseline_payloads(sample: bytes, length_size: int, nal_types: frozenset[int]) -> Iterator[Payload]:
+    """H.264 of the baseline profile, whose slice headers are short."""
     for start, end in _nal_units(sample, length_size):
         if end - start >= SMALL_NAL_BYTES and sample[start + length_size] & 0x1F in nal_types:
-            yield start + AVC_LEAD_BYTES, end
+            yield start + BASELINE_LEAD_BYTES, end
 
 
 def hevc_payloads(sample: bytes, config: bytes) -> Iterator[Payload]:
     """`config`: the body of `hvcC`."""
     length_size = _length_size(config, _HEVC_LENGTH_SIZE_AT)
     for start, end in _nal_units(sample, length_size):
-        if end - start > HEVC_LEAD_BYTES and sample[start + length_size] >> 1 & 0x3F in HEVC_SLICES:
-            yield start + HEVC_LEAD_BYTES, end
+        if end - start > LEAD_BYTES and sample[start + length_size] >> 1 & 0x3F in HEVC_SLICES:
+            yield start + LEAD_BYTES, end
 
 
 def _nal_units(sample: bytes, length_size: int) -> Iterator[Payload]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from player.cenc.frames import av1_payloads, vp9_payloads
-from player.cenc.nal_units import SLICES, Payload, avc_payloads, avc_slices, hevc_payloads
+from player.cenc.nal_units import SLICES, Payload, avc_payloads, baseline_payloads, hevc_payloads
 from player.crypto.aes import BLOCK
 from player.isobmff.sample import Scheme
 
@@ -45,8 +45,8 @@ def ranges_for(codec: str, sample: bytes, scheme: Scheme, *, config: bytes) -> R
 
 
 def avc_ranges(sample: bytes, scheme: Scheme, *, length_size: int = 4, nal_types: frozenset[int] = SLICES) -> Ranges:
-    """As `ranges_for`, for H.264 whose length fields are known, and with a choice of NAL units to protect."""
-    return _lay_out(len(sample), avc_slices(sample, length_size, nal_types), scheme)
+    """As `ranges_for`, for H.264 of the baseline profile: shorter headers, and a choice of NAL units to protect."""
+    return _lay_out(len(sample), baseline_payloads(sample, length_size, nal_types), scheme)
 
 
 def _lay_out(size: int, payloads: Iterable[Payload], scheme: Scheme) -> Ranges:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from player.cenc.frames import AV1_LEAD_BYTES, VP9_LEAD_BYTES
-from player.cenc.nal_units import AVC_LEAD_BYTES, HEVC_LEAD_BYTES, SLICES, SLICES_AND_FILLER, SMALL_NAL_BYTES
+from player.cenc.nal_units import BASELINE_LEAD_BYTES, LEAD_BYTES, SLICES, SLICES_AND_FILLER, SMALL_NAL_BYTES
 from player.cenc.subsamples import PAYLOADS, WHOLE_SAMPLES, Ranges, avc_ranges, ranges_for
 from player.isobmff.sample import Scheme
 
@@ -39,7 +39,7 @@ def test_the_ranges_fill_the_sample_and_spare_every_header(nals: list[bytes], sc
     for each in nals:
         inside = protected & set(range(position, position + len(each)))
         if each[4] & 0x1F in SLICES and len(each) >= SMALL_NAL_BYTES:
-            assert min(inside) >= position + AVC_LEAD_BYTES
+            assert min(inside) >= position + BASELINE_LEAD_BYTES
             assert max(inside) == position + len(each) - 1
         else:
             assert not inside
@@ -99,8 +99,8 @@ def protected_of(ranges: Ranges) -> list[tuple[int, int]]:
 @pytest.mark.rule("media:M1")
 def test_each_codec_has_its_map() -> None:
     cases = {
-        "avc1": (nal(SEI, 20) + nal(IDR, 300), AVC_CONFIG, [(20 + AVC_LEAD_BYTES, 320)]),
-        "hvc1": (nal(HEVC_SEI, 300) + nal(HEVC_SLICE, 301), HEVC_CONFIG, [(300 + HEVC_LEAD_BYTES, 601)]),
+        "avc1": (nal(SEI, 20) + nal(IDR, 300), AVC_CONFIG, [(20 + LEAD_BYTES, 320)]),
+        "hvc1": (nal(HEVC_SEI, 300) + nal(HEVC_SLICE, 301), HEVC_CONFIG, [(300 + LEAD_BYTES, 601)]),
         "vp09": (superframe(100, 203), b"", [(VP9_LEAD_BYTES, 100), (100 + VP9_LEAD_BYTES, 303)]),
         "av01": (obu(SEQUENCE_HEADER, 200) + obu(FRAME, 300), b"", [(203 + AV1_LEAD_BYTES, 506)]),
     }
