@@ -60,7 +60,7 @@ def run(options: Namespace) -> int:
 def _check(options: Namespace) -> None:
     """Raises: UsageError for what would be found out only after a while."""
     if (options.sink in FILE_SINKS) != (options.out is not None):
-        raise UsageError(f"--out DIR goes with the sinks {', '.join(FILE_SINKS)}, and they with it")
+        raise UsageError(f"--out DIR and a sink that writes files ({', '.join(FILE_SINKS)}) go together")
     if options.out is not None:
         check_folder(options.out)
     if options.trace is not None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from player.isobmff.segment import parse_media
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Keystorm, Start
 
@@ -60,6 +62,17 @@ def test_samples_are_written_and_every_event_is_traced(keystorm: Keystorm, backe
     lines = [json.loads(line) for line in trace.read_text().splitlines()]
     assert (lines[0]["format"], lines[0]["seed"], lines[0]["clock"]) == (1, 3, "real")
     assert {"eme:encrypted", "mpd:loaded"} <= {line["name"] for line in lines[1:]}
+
+
+@pytest.mark.rule("decisions:D59")
+def test_what_was_played_is_written_as_clear_mp4(keystorm: Keystorm, backend: Urls, tmp_path: Path) -> None:
+    options = ["--as-fast-as-possible", "--sink", "fmp4", "--out", tmp_path, "--json"]
+    result = keystorm("play", backend["vod_url"], *options).json
+    written = {path.name: parse_media(path.read_bytes()).fragments for path in tmp_path.iterdir()}
+    assert sorted(written) == ["0-0.mp4", "0-1.mp4"]
+    samples = [sum(len(each.samples) for each in written[f"0-{track}.mp4"]) for track in (0, 1)]
+    assert samples == [track["samples"] for track in result["tracks"]]
+    assert not any(each.kids for fragments in written.values() for each in fragments)
 
 
 def test_a_live_presentation_plays_for_the_duration_asked_for(keystorm: Keystorm, backend: Urls) -> None:
