@@ -22,7 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "demo": "three rotation strategies side by side: a table and a report",
     "play": "play a VOD or live presentation and tell what its keys did",
     "decrypt": "turn encrypted files into a clear one that plays",
-    "package": "encrypt fragmented MP4 into a DASH presentation",
+    "package": "encrypt MP4 files into a DASH presentation",
     "storm": "play a scenario with many clients and measure what its license servers see",
     "inspect": "show what is in media, an MPD, a pssh or a license: boxes, key ids, crypto periods, faults",
     "serve": "run the embedded backend by itself: live and VOD origin, license servers",

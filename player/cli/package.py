@@ -1,4 +1,4 @@
-"""`keystorm package`: clear fragmented MP4 in, an encrypted DASH presentation out."""
+"""`keystorm package`: clear MP4 in, an encrypted DASH presentation out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,13 @@ _MAX_BLOCKS: Final = 15
 
 def arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("inputs", metavar="INPUT", type=Path, nargs="+", help="fragmented MP4; one without a moov continues the last")
+    add(
+        "inputs",
+        metavar="INPUT",
+        type=Path,
+        nargs="+",
+        help="MP4, fragmented or not; one without a moov continues the last",
+    )
     add("--output", metavar="DIR", type=Path, required=True, help=f"where {MANIFEST} and the segments go")
     key = "all, video, audio, SD, HD, UHD or root; KID:KEY in hex; LABEL alone: drawn from --seed; @FILE: one a line"
     add("--key", metavar="LABEL=KID:KEY", type=labelled_keys, action="append", required=True, help=key)

@@ -167,6 +167,11 @@ def test_an_input_without_a_moov_continues_the_one_before(files: Files, package:
     assert whole["tracks"] == parts["tracks"]
 
 
+def test_a_file_without_fragments_is_packaged_too(files: Files, package: Package) -> None:
+    key = ("--key", f"audio={KID}:{KEY}")
+    assert package(files["plain"], *key)["tracks"] == package(files["audio"], *key)["tracks"]
+
+
 def test_keys_are_shown_to_nobody_but_their_reader(
     files: Files, shelf: Shelf, keystorm: Keystorm, tmp_path: Path
 ) -> None:
@@ -199,6 +204,7 @@ def test_keys_are_shown_to_nobody_but_their_reader(
         (["--key", "all", "--seed", "1", "--segment", "0"], 2, "greater than 0"),
         (["--key", "all", "--seed", "1", "--segment", "1/0"], 2, "greater than 0"),
         (["--key", "all", "--seed", "1", "--segment", "nan"], 2, "greater than 0"),
+        (["--key", "all", "--seed", "1", "--segment", "1e-6"], 2, "more than 50000 segments"),
         (["--key", "all", "--seed", "1", "--pssh", "widevine"], 2, "expected some of common, clearkey, lab"),
         (["--key", "all", "--seed", "1", "--license-url", "x"], 2, "only http and https"),
         (["--key", "all", "--seed", "1", "--output", "README.md"], 2, "is no folder"),
@@ -221,7 +227,7 @@ def test_a_fault_of_an_input_is_told_with_file_box_and_offset(
 ) -> None:
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(Path(files["audio"]).read_bytes()[:2000])
-    for path, words in ((files["plain"], "moov @"), (str(cut), "moof @"), (str(tmp_path), "Is a directory")):
+    for path, words in (("README.md", "@ 0"), (str(cut), "moof @"), (str(tmp_path), "Is a directory")):
         status = main(["package", path, "--output", str(tmp_path / "out"), "--key", "all", "--seed", "1"])
         out, err = capsys.readouterr()
         assert (out, len(err.splitlines())) == ("", 1)

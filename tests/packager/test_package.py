@@ -212,11 +212,22 @@ def test_what_is_protected_already_is_refused(studio: Studio) -> None:
         read_tracks(protected)
 
 
-def test_a_file_without_fragments_is_refused(studio: Studio) -> None:
+@pytest.mark.parametrize("codec", ["h264", "aac"])
+def test_a_file_without_fragments_is_read_like_one_with(codec: str, studio: Studio) -> None:
+    plain = studio.folder / f"{codec}-plain.mp4"
+    studio.ffmpeg("-i", str(studio.source(codec)), "-c", "copy", str(plain))
+    (ours,), (theirs,) = read_tracks(plain.read_bytes()), studio.tracks(codec)
+    assert ours.join(0, len(ours.samples)) == theirs.join(0, len(theirs.samples))
+    assert [each.sync for each in ours.samples] == [each.sync for each in theirs.samples]
+    shift = ours.samples[0].time_offset - theirs.samples[0].time_offset  # as the edit lists differ
+    ticks = Fraction(ours.timescale, theirs.timescale)
+    assert [each.time_offset - shift for each in ours.samples] == [each.time_offset * ticks for each in theirs.samples]
+
+
+def test_a_file_without_samples_is_refused(studio: Studio) -> None:
     data = studio.source("aac").read_bytes()
-    moov_end = data.index(b"moof") - 4
-    with pytest.raises(MediaError, match="no fragments"):
-        read_tracks(data[:moov_end])
+    with pytest.raises(MediaError, match="no samples"):
+        read_tracks(data[: data.index(b"moof") - 4])
 
 
 @pytest.mark.parametrize("size", [0, 7, 100, 600, 1500, 20_000])

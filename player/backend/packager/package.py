@@ -24,9 +24,11 @@ from player.backend.packager.settings import SegmentForm, Settings
 from player.backend.packager.source import SourceTrack
 from player.backend.spec import Rotation
 from player.clock import SECOND
+from player.errors import UsageError
 from player.isobmff import writer
 
 MANIFEST: Final = "manifest.mpd"
+MAX_SEGMENTS: Final = 50_000  # of a track; a choice: a day in segments of 2 s
 _FIRST_NUMBER: Final = 1  # of segments; they run on from Period to Period
 _UNDETERMINED: Final = "und"
 
@@ -59,6 +61,8 @@ def package(tracks: Sequence[SourceTrack], settings: Settings, keys: KeyBook, wr
     Raises: UsageError for tracks or keys that do not go together, MediaError for a sample that cannot be protected.
     """
     zero, end = start_of(tracks), _end(tracks, settings)
+    if end / min(settings.segment, settings.crypto_period or settings.segment) > MAX_SEGMENTS:
+        raise UsageError(f"more than {MAX_SEGMENTS} segments or crypto periods in {float(end):g} s")
     cut = cuts(tracks, settings.segment, _boundaries(settings, end))
     renditions = tuple(_renditions(tracks, cut, zero, settings, keys))
     spans = tuple(_spans(cut, end, settings))

@@ -1,25 +1,24 @@
-"""Reads what is to be packaged: the tracks of a fragmented MP4 with a sample entry, and where each sample lies.
-
-Which samples are sync samples and how far composition is from decoding is read here, since a player never asks.
-"""
+"""Reads what is to be packaged: the tracks of an MP4, fragmented or not, and where each of their samples lies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import attrgetter
 from typing import Final, NamedTuple
 
+from player.backend.packager import timing
 from player.backend.packager.codecs import Codec, read_codec
+from player.backend.packager.timing import Timing
 from player.errors import MediaError
 from player.isobmff.boxes import Box, Walk, require, top_level
-from player.isobmff.fragment_boxes import read_tfhd, read_trun
-from player.isobmff.init import parse_init
-from player.isobmff.model import InitSegment, Track
-from player.isobmff.segment import parse_media
+from player.isobmff.file import parse_file
+from player.isobmff.init import parse_init, sample_table
+from player.isobmff.model import Fragment, InitSegment, Track
 
-_NON_SYNC: Final = 0x00010000  # sample_is_non_sync_sample (14496-12, 8.8.3.1)
-_TREX_BYTES: Final = 24
 _KINDS: Final = ("video", "audio")
+_MOST_TICKS: Final = 2**32
 
 
 class SourceSample(NamedTuple):
@@ -54,97 +53,80 @@ class SourceTrack:
         return bytearray().join(self.data[each.start : each.start + each.size] for each in self.samples[first:last])
 
 
-class _Timing(NamedTuple):
-    sync: bool
-    time_offset: int
-
-
 def read_tracks(data: bytes) -> tuple[SourceTrack, ...]:
     """The video and audio tracks that have samples.
 
-    Raises: MediaError; `unsupported` for what is protected already, not fragmented, or of a codec we do not package.
+    Raises: MediaError; `unsupported` for what is protected already, or of a codec we do not package.
     """
     init = parse_init(data)
     walk = Walk(data)
-    moov = next(box for box in top_level(data) if box.type == b"moov")
-    children = walk.enter(moov)
-    timings = _timings(walk, children)
-    traks = [box for box in children if box.type == b"trak"]
-    samples = _samples(data, init, timings)
+    moovs = [box for box in top_level(data) if box.type == b"moov"]
+    if len(moovs) > 1:
+        raise moovs[1].fault("unsupported", "a second moov")
+    traks = [box for box in walk.enter(moovs[0]) if box.type == b"trak"]
+    samples = _samples(walk, moovs[0], init)
     tracks = [
         _track(walk, trak, track, samples[track.id])
         for trak, track in zip(traks, init.tracks, strict=True)
         if track.kind in _KINDS and samples.get(track.id)
     ]
     if not tracks:
-        raise moov.fault("unsupported", "no fragments of video or audio (ffmpeg makes them with -movflags +cmaf)")
+        raise moovs[0].fault("unsupported", "no samples of video or audio")
     return tuple(tracks)
 
 
-def _samples(
-    data: bytes, init: InitSegment, timings: Mapping[int, Sequence[_Timing]]
-) -> dict[int, tuple[SourceSample, ...]]:
-    found: dict[int, list[SourceSample]] = {track.id: [] for track in init.tracks}
-    for fragment in parse_media(data, init).fragments:
-        samples = found[fragment.track_id]
+def _samples(walk: Walk, moov: Box, init: InitSegment) -> dict[int, tuple[SourceSample, ...]]:
+    """By track, in decode order."""
+    found: dict[int, list[Fragment]] = {}
+    for fragment in parse_file(walk.data).fragments:
+        found.setdefault(fragment.track_id, []).append(fragment)
+    timings = _timings(walk, moov, init, found)
+    samples = {
+        track_id: tuple(_numbered(fragments, timings.get(track_id, ()))) for track_id, fragments in found.items()
+    }
+    for each in samples.values():
+        _check_times(moov, each)
+    return samples
+
+
+def _timings(
+    walk: Walk, moov: Box, init: InitSegment, found: Mapping[int, list[Fragment]]
+) -> Mapping[int, Sequence[Timing]]:
+    children = walk.enter(moov)
+    if any(box.type == b"moof" for box in top_level(walk.data)):
+        return timing.of_fragments(walk, children)
+    traks = [box for box in children if box.type == b"trak"]
+    for fragments in found.values():
+        fragments.sort(key=attrgetter("decode_time"))  # chunks may lie in any order
+    counts = {track_id: sum(len(each.samples) for each in fragments) for track_id, fragments in found.items()}
+    return {
+        track.id: timing.of_tables(walk, sample_table(walk, trak)[1], counts.get(track.id, 0))
+        for trak, track in zip(traks, init.tracks, strict=True)
+    }
+
+
+def _numbered(fragments: Sequence[Fragment], timings: Sequence[Timing]) -> Iterator[SourceSample]:
+    told = iter(timings)
+    for fragment in fragments:
         time = fragment.decode_time
-        for sample in fragment.samples:
-            timing = timings[fragment.track_id][len(samples)]
+        for sample, (sync, offset) in zip(fragment.samples, told, strict=False):
             start = fragment.data[0] + sample.offset
-            samples.append(SourceSample(start, sample.size, time, sample.duration, *timing))
+            yield SourceSample(start, sample.size, time, sample.duration, sync, offset)
             time += sample.duration
-    return {track_id: tuple(samples) for track_id, samples in found.items()}
 
 
-def _timings(walk: Walk, moov_children: Sequence[Box]) -> dict[int, list[_Timing]]:
-    """By track, in the order of the fragments; the boxes are known to be sound only once the segment was parsed."""
-    defaults = dict(_trex_flags(walk, moov_children))
-    found: dict[int, list[_Timing]] = {}
-    for moof in top_level(walk.data):
-        if moof.type == b"moof":
-            for traf in walk.enter(moof):
-                if traf.type == b"traf":
-                    _read_traf(walk, traf, defaults, found)
-    return found
-
-
-def _read_traf(walk: Walk, traf: Box, defaults: Mapping[int, int], found: dict[int, list[_Timing]]) -> None:
-    boxes = walk.children(traf)
-    header = next((box for box in boxes if box.type == b"tfhd"), None)
-    if header is None:
-        raise traf.fault("bad-box", "no tfhd", "14496-12, 8.8.7")
-    tfhd = read_tfhd(walk.data, header)
-    default = defaults.get(tfhd.track_id, 0) if tfhd.sample_flags is None else tfhd.sample_flags
-    for box in boxes:
-        if box.type == b"trun":
-            found.setdefault(tfhd.track_id, []).extend(_read_run(walk.data, box, default))
-
-
-def _read_run(data: bytes, box: Box, default: int) -> Iterator[_Timing]:
-    """Offsets are read as signed in version 0 too: writers put negative ones there (14496-12, 8.8.8)."""
-    trun = read_trun(data, box)
-    for i in range(trun.sample_count):
-        flags = default if trun.sample_flags is None else trun.sample_flags[i]
-        if i == 0 and trun.first_flags is not None:
-            flags = trun.first_flags
-        offset = 0 if trun.time_offsets is None else trun.time_offsets[i]
-        yield _Timing(not flags & _NON_SYNC, offset - 2**32 if offset >= 2**31 else offset)
-
-
-def _trex_flags(walk: Walk, moov_children: Sequence[Box]) -> Iterator[tuple[int, int]]:
-    for mvex in moov_children:
-        if mvex.type == b"mvex":
-            for box in walk.children(mvex):
-                if box.type == b"trex":
-                    require(box, _TREX_BYTES)
-                    yield _u32(walk.data, box, 4), _u32(walk.data, box, 20)
+def _check_times(moov: Box, samples: Sequence[SourceSample]) -> None:
+    """Raises: MediaError where time goes back, or farther than a duration can say."""
+    for before, after in pairwise(samples):
+        if not 0 <= after.time - before.time < _MOST_TICKS:
+            reason = f"after a sample at {before.time} ticks one at {after.time}"
+            raise moov.fault("unsupported", reason, "14496-12, 8.8.12", at=after.start)
 
 
 def _track(walk: Walk, trak: Box, track: Track, samples: tuple[SourceSample, ...]) -> SourceTrack:
     parts = {box.type: box for box in walk.children(trak)}
     mdia = {box.type: box for box in walk.children(parts[b"mdia"])}
-    minf = {box.type: box for box in walk.children(mdia[b"minf"])}
-    stsd = next(box for box in walk.children(minf[b"stbl"]) if box.type == b"stsd")
+    stsd = next(box for box in sample_table(walk, trak)[1] if box.type == b"stsd")
     entries = walk.children(stsd, 8)
     if any(entry.protection is not None for entry in track.entries):
         raise stsd.fault("unsupported", "it is protected already")
@@ -167,10 +149,6 @@ def _language(data: bytes, mdhd: Box) -> int:
     at = 32 if data[mdhd.body] else 20  # behind times, timescale and duration
     require(mdhd, at + 2)
     return int.from_bytes(data[mdhd.body + at : mdhd.body + at + 2], "big")
-
-
-def _u32(data: bytes, box: Box, at: int) -> int:
-    return int.from_bytes(data[box.body + at : box.body + at + 4], "big")
 
 
 def starts_anew(data: bytes) -> bool:
