@@ -7,8 +7,12 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from hashlib import sha256
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mpegdash.parser import MPEGDASHParser
 
 from player.backend.packager.cut import Cut, cuts, pieces
@@ -26,6 +30,7 @@ from player.isobmff.sidx import parse_sidx
 from player.mpd.model import SegmentBase, SegmentTemplate
 from player.mpd.parse import parse
 from player.wire import blob
+from tests.cenc.content import play
 from tests.packager.studio import KEY, KID, Made, Studio, made
 
 short = partial(Settings, segment=Fraction(1))
@@ -90,6 +95,7 @@ def test_tracks_with_keys_of_their_own_have_sets_of_their_own(studio: Studio) ->
 # ── keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.rule("media:M31")
 def test_a_rotation_in_band_names_no_key_but_in_the_moof(studio: Studio) -> None:
     presentation = drawn(studio.tracks("h264"), short(rotation=Rotation.IN_BAND, crypto_period=Fraction(2)))
     init = parse_init(presentation.files["video-1/init.mp4"])
@@ -123,8 +129,8 @@ def test_a_hierarchy_brings_wrapped_keys_in_the_moof(studio: Studio) -> None:
 
 
 def test_pssh_boxes_of_every_kind_lie_where_they_were_wanted(studio: Studio) -> None:
-    settings = short(kinds=tuple(PsshKind), places=frozenset(PsshPlace), license_url="https://l.example/?a=1&b=2")
-    presentation = made(studio.tracks("aac"), settings)
+    chosen = short(kinds=tuple(PsshKind), places=frozenset(PsshPlace), license_url="https://l.example/?a=1&b=2")
+    presentation = made(studio.tracks("aac"), chosen)
     init = parse_init(presentation.files["audio-1/init.mp4"])
     systems = {COMMON_SYSTEM, CLEARKEY_DASH_SYSTEM, HIERARCHY_SYSTEM}
     assert {box.system_id for box in read(init.init_data[0])} == systems
@@ -144,6 +150,7 @@ def test_a_clear_lead_is_clear_and_names_a_clear_entry(studio: Studio) -> None:
         assert [bool(each.kids) for each in fragments] == [False, False, True, True]
 
 
+@pytest.mark.rule("media:M30")
 def test_the_same_input_gives_the_same_bytes_and_another_input_no_shared_iv(studio: Studio) -> None:
     h264, vp9 = studio.tracks("h264"), studio.tracks("vp9")
     assert made(h264, short()).files == made(h264, short()).files
@@ -158,13 +165,13 @@ def test_the_same_input_gives_the_same_bytes_and_another_input_no_shared_iv(stud
 
 
 def test_keys_given_go_before_keys_drawn(studio: Studio) -> None:
-    settings = short(rotation=Rotation.IN_BAND, crypto_period=Fraction(2))
-    given = {"all": (HeldPair(KID, KEY),)}
-    presentation = made(studio.tracks("aac"), settings, given, seed=7)
+    rotating = short(rotation=Rotation.IN_BAND, crypto_period=Fraction(2))
+    one_key = {"all": (HeldPair(KID, KEY),)}
+    presentation = made(studio.tracks("aac"), rotating, one_key, seed=7)
     assert presentation.keys.key("all", 0) == (KID, KEY)
-    assert presentation.keys.key("all", 1) == drawn(studio.tracks("aac"), settings).keys.key("all", 1)
+    assert presentation.keys.key("all", 1) == drawn(studio.tracks("aac"), rotating).keys.key("all", 1)
     with pytest.raises(UsageError, match="1 keys for 2 crypto periods"):
-        made(studio.tracks("aac"), settings, given)
+        made(studio.tracks("aac"), rotating, one_key)
 
 
 def test_a_track_without_a_key_is_refused(studio: Studio) -> None:
@@ -201,6 +208,32 @@ def test_a_track_without_a_key_is_refused(studio: Studio) -> None:
 def test_choices_that_do_not_go_together_are_refused(choices: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         replace(Settings(), **choices)  # type: ignore[arg-type] # a table of different fields
+
+
+@given(
+    scheme=st.sampled_from(Scheme),
+    pattern=st.sampled_from([(1, 9), (5, 5), (10, 0), (1, 0), (15, 15)]),
+    rotation=st.sampled_from(Rotation),
+    segment=st.fractions(Fraction(1, 4), 5),
+    crypto_period=st.fractions(Fraction(1, 2), 5),
+    clear_lead=st.sampled_from([Fraction(0), Fraction(1), Fraction(7, 3)]),
+    period_at=st.sets(st.fractions(0, 5), max_size=2).map(tuple),
+    long_iv=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_chosen_our_own_decryptor_gives_the_source(studio: Studio, **choices: Any) -> None:
+    long_iv, scheme = choices.pop("long_iv"), choices["scheme"]
+    if choices["rotation"] is Rotation.NONE:
+        choices["crypto_period"] = None
+    iv_size = 16 if long_iv or scheme in (Scheme.CBC1, Scheme.CBCS) else 8
+    chosen = Settings(form=SegmentForm.BASE, iv_size=iv_size, **choices)
+    presentation = drawn(studio.tracks("h264", "aac"), chosen)
+    held = {pair.kid: pair.key for pair in presentation.keys.used.values()}
+    for each in presentation.packaged.renditions:
+        parts = [data for name, data in presentation.files.items() if name.startswith(each.id)]
+        clear = [play(data, held) for data in parts]
+        assert {part.code for part in clear} == {None}
+        assert sha256(b"".join(part.samples for part in clear)).hexdigest() == each.sha256
 
 
 # ── input ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -264,6 +297,7 @@ def track(times: list[int], sync: list[int], timescale: int = 10) -> SourceTrack
     )
 
 
+@pytest.mark.rule("media:M32")
 @pytest.mark.parametrize(
     ("sync", "starts"),
     [
