@@ -13,7 +13,7 @@ from player.cenc.decrypt import Decryptor
 from player.errors import MediaError
 from player.ids import ContentKey, KeyId
 from player.isobmff.boxes import Box
-from player.isobmff.clear import Entries, clear_moof, clear_moov
+from player.isobmff.clear import Entries, clear_moof, clear_moov, stored_fragments
 from player.isobmff.edits import Moves
 from player.isobmff.model import Fragment
 from player.isobmff.moved import moved_mfra, moved_sidx
@@ -61,7 +61,8 @@ class _Job:
 
     def take(self, boxes: Sequence[Box], fragments: Sequence[Fragment]) -> Iterator[Output]:
         """A moof with what follows it, or what comes before the first one."""
-        origin, source = self._decrypted(boxes, fragments)
+        stored = self._stored(boxes)
+        origin, source = self._decrypted(boxes, [*stored, *fragments] if stored else fragments)
         plain = boxes[0].start if boxes else 0  # from here on nothing has been changed or put out
         for box in boxes:
             changed = self._changed(box, fragments)
@@ -80,12 +81,18 @@ class _Job:
         for box in self._late:
             yield Output(self._moves(box.start), self._index(box))
 
+    def _stored(self, boxes: Sequence[Box]) -> Sequence[Fragment]:
+        """The samples of an unfragmented file, which its moov lists."""
+        moov = next((box for box in boxes if box.type == b"moov"), None)
+        mdats = [box for box in boxes if box.type == b"mdat"]
+        return () if moov is None else stored_fragments(self._data, moov, mdats)
+
     def _decrypted(self, boxes: Sequence[Box], fragments: Sequence[Fragment]) -> tuple[int, memoryview]:
         """Where a view of the input begins that has these fragments in the clear, and the view."""
         protected = [fragment for fragment in fragments if fragment.kids]
         if not protected:
             return 0, self._view
-        origin, end = boxes[0].end, boxes[-1].end
+        origin, end = boxes[0].start, boxes[-1].end
         self._buffers.reverse()
         if len(self._buffers[0]) < end - origin:
             self._buffers[0] = bytearray(end - origin)
@@ -95,7 +102,8 @@ class _Job:
             start, stop = fragment.data
             outcome = self._decryptor.decrypt(clear[start - origin : stop - origin], fragment.samples, self._key_for)
             if outcome.stopped_by is not None:
-                raise boxes[0].fault("no-key", f"no key for {outcome.stopped_by}")
+                explains = next(box for box in boxes if box.type in (b"moof", b"moov"))
+                raise explains.fault("no-key", f"no key for {outcome.stopped_by}")
         return origin, clear
 
     def _changed(self, box: Box, fragments: Sequence[Fragment]) -> bytes | None:

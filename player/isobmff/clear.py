@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 from player.isobmff.aux_boxes import info_type
 from player.isobmff.boxes import Box, Walk, full_header, require, require_table
 from player.isobmff.edits import Edits, Moves
+from player.isobmff.file import read_stored
 from player.isobmff.fragment_boxes import read_tfhd
 from player.isobmff.groups import is_seig
-from player.isobmff.init import ENTRY_FIELDS, read_moov
+from player.isobmff.init import ENTRY_FIELDS, read_moov, sample_table
 from player.isobmff.model import Fragment
 from player.isobmff.sample import Scheme
 from player.isobmff.traf import base_of
@@ -50,21 +51,37 @@ def clear_moov(data: bytes, moov: Box, moves: Moves) -> ClearMoov:
     init = read_moov(data, moov)
     walk = Walk(data)
     children = walk.enter(moov)
-    tables = [_descend(walk, trak, b"mdia", b"minf", b"stbl") for trak in children if trak.type == b"trak"]
+    tables = [sample_table(walk, trak) for trak in children if trak.type == b"trak"]
     edits = Edits(data, moov)
-    if not any(entry.type in ENTRY_FIELDS for stbl in tables for entry in _sample_entries(walk, stbl)):
+    if not any(entry.type in ENTRY_FIELDS for stbl, _ in tables for entry in _sample_entries(walk, stbl)):
         return ClearMoov(data[moov.start : moov.end], None)
     for box in children:
         if box.type == b"pssh":
             edits.drop(box)
-    entries = {track.id: _clear_stbl(walk, stbl, edits) for track, stbl in zip(init.tracks, tables, strict=True)}
+    entries = {
+        track.id: _clear_tables(walk, stbl, boxes, edits)
+        for track, (stbl, boxes) in zip(init.tracks, tables, strict=True)
+    }
     for mvex in children:
         if mvex.type == b"mvex":
             _renumber_trex(walk, mvex, entries, edits)
     moves.add(moov, edits.shrink)
-    for stbl in tables:
-        _move_chunks(walk, stbl, moves, edits)
+    for _, boxes in tables:
+        _move_chunks(walk, boxes, moves, edits)
     return ClearMoov(edits.built(), entries)
+
+
+def stored_fragments(data: bytes, moov: Box, mdats: Sequence[Box]) -> Sequence[Fragment]:
+    """What the moov lists itself; () for a fragmented file, or where nothing is protected. Raises: MediaError."""
+    init = read_moov(data, moov)
+    if all(entry.protection is None for track in init.tracks for entry in track.entries):
+        return ()
+    walk = Walk(data)
+    traks = [box for box in walk.enter(moov) if box.type == b"trak"]
+    sizes = [box for trak in traks for box in sample_table(walk, trak)[1] if box.type in (b"stsz", b"stz2")]
+    if not any(data[box.body + 8 : box.body + 12].strip(b"\0") for box in sizes):  # the number of samples, in both
+        return ()
+    return read_stored(walk, moov, init, mdats)
 
 
 def clear_moof(data: bytes, moof: Box, entries: Entries, fragments: Sequence[Fragment], moves: Moves) -> bytes:
@@ -116,9 +133,8 @@ def _sample_entries(walk: Walk, stbl: Box) -> Sequence[Box]:
     return walk.children(_descend(walk, stbl, b"stsd"), _STSD_FIELDS)
 
 
-def _clear_stbl(walk: Walk, stbl: Box, edits: Edits) -> tuple[int, ...]:
+def _clear_tables(walk: Walk, stbl: Box, boxes: Sequence[Box], edits: Edits) -> tuple[int, ...]:
     """The new index of each sample entry."""
-    boxes = walk.children(stbl)
     _drop_protection(walk, boxes, edits)
     numbers = _clear_entries(walk, stbl, edits)
     for box in boxes:
@@ -180,8 +196,8 @@ def _unchanged(numbers: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(range(1, len(numbers) + 1))
 
 
-def _move_chunks(walk: Walk, stbl: Box, moves: Moves, edits: Edits) -> None:
-    for box in walk.children(stbl):
+def _move_chunks(walk: Walk, boxes: Sequence[Box], moves: Moves, edits: Edits) -> None:
+    for box in boxes:
         layout = _CHUNK_OFFSETS.get(box.type)
         if layout is None:
             continue

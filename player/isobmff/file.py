@@ -49,14 +49,21 @@ def parse_file(data: bytes) -> MediaSegment:
             return parse_media(data)
         walk = Walk(data)
         init = read_moov(data, moov)
-        mdats = [box for box in boxes if box.type == b"mdat"]
-        tables = list(_read_tables(walk, moov, init, mdats))
+        found = read_stored(walk, moov, init, [box for box in boxes if box.type == b"mdat"])
     except BrokenSegmentError:
         raise
     except MediaError as fault:
         raise BrokenSegmentError(fault, nothing) from None
-    found = sorted(chain.from_iterable(map(_fragments, tables)), key=attrgetter("data"))
     return MediaSegment(fragments=tuple(found), warnings=(*init.warnings, *walk.warnings))
+
+
+def read_stored(walk: Walk, moov: Box, init: InitSegment, mdats: Sequence[Box]) -> Sequence[Fragment]:
+    """The samples that the moov itself lists: a fragment a chunk, as they lie in these mdats.
+
+    Raises: MediaError.
+    """
+    tables = list(_read_tables(walk, moov, init, mdats))
+    return sorted(chain.from_iterable(map(_fragments, tables)), key=attrgetter("data"))
 
 
 def _read_tables(walk: Walk, moov: Box, init: InitSegment, mdats: Sequence[Box]) -> Iterator[_Table]:

@@ -17,7 +17,7 @@ from player.isobmff.boxes import Walk, top_level
 from player.isobmff.init import parse_init
 from player.isobmff.segment import parse_media
 from player.isobmff.sidx import parse_sidx
-from tests.cenc.content import KEYS, KID, PATTERN, TWO_KEYS, Studio, open_studio
+from tests.cenc.content import KEY, KEYS, KID, PATTERN, TWO_KEYS, Studio, open_studio
 
 pytestmark = pytest.mark.oracle
 
@@ -151,13 +151,29 @@ def test_data_offsets_of_every_kind_follow(
 ) -> None:
     """ffmpeg's own muxer: explicit base data offsets, an index at the end, ranges that end in mid-block."""
     path = tmp_path / "ffmpeg.mp4"
-    key = KEYS[parse_init(studio.encrypt().video).default_kids[0]].reveal().hex()
-    protect = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", key, "-encryption_kid", KID.hex())
+    protect = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", KEY.hex(), "-encryption_kid", KID.hex())
     flags = ("-movflags", "+frag_keyframe+empty_moov")
     studio.run_ffmpeg("-i", str(studio.source("video")), "-c", "copy", *flags, *protect, str(path))
     output = clear(tmp_path, keys, path.read_bytes(), capsys=capsys)
     assert play(studio, tmp_path / "out/clear.mp4") == studio.clear("video")
     assert {b"mfra", b"moof"} <= boxes_of(output)
+
+
+@pytest.mark.parametrize("flags", [(), ("-movflags", "+faststart")])
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_an_unfragmented_file_is_decrypted_where_it_lies(
+    studio: Studio, tmp_path: Path, keys: str, kind: str, flags: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The data in front of the moov, and behind it: then its chunks move."""
+    path = tmp_path / "ffmpeg.mp4"
+    protect = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", KEY.hex(), "-encryption_kid", KID.hex())
+    studio.run_ffmpeg("-i", str(studio.source(kind)), "-c", "copy", *flags, *protect, str(path))
+    output = clear(tmp_path, keys, path.read_bytes(), capsys=capsys)
+    assert play(studio, tmp_path / "out/clear.mp4") == studio.clear(kind)
+    assert not boxes_of(output) & GONE
+    (tmp_path / "again").mkdir()
+    ended = decrypt(tmp_path / "again", f"{KID.hex()[::-1]}:{KEY.hex()}", path.read_bytes(), capsys=capsys)
+    assert (ended.status, ended.output) == (1, None)
 
 
 @pytest.mark.parametrize("kind", ["video", "audio"])
