@@ -31,11 +31,12 @@ from player.ids import ContentKey, KeyId, Pool
 from player.isobmff.sample import Sample
 from player.runtime.cache import ParseCache
 from player.runtime.drive import Drive
+from player.runtime.file_sink import sink_named
 from player.runtime.memory import MemoryNetwork
 from player.runtime.player import Player
 from player.runtime.profiles import load_profile, profile_names
 from player.runtime.result import PlayResult
-from player.runtime.sinks import HashSink, RawSink, Sink
+from player.runtime.sinks import HashSink, Sink
 from player.runtime.virtual_loop import VirtualLoop, run_virtual
 from player.stream.events import Ended, Started
 from player.trace.reader import read_trace
@@ -454,7 +455,8 @@ def test_every_profile_of_the_package_can_be_read(name: str) -> None:
 
 def test_the_five_lines_of_the_readme_hold_on_real_sockets(tmp_path: Path) -> None:
     async def main() -> PlayResult:
-        async with player.serve(VOD) as backend, player.Player(backend.vod_url, seed=1, sink=RawSink(tmp_path)) as p:
+        raw = sink_named("raw", tmp_path)
+        async with player.serve(VOD) as backend, player.Player(backend.vod_url, seed=1, sink=raw) as p:
             return await p.play(as_fast_as_possible=True)
 
     began = time.monotonic()
