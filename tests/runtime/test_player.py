@@ -7,7 +7,7 @@ import gc
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from player.clock import VIRTUAL_EPOCH_US
 from player.drm.events import KeyStatusChanged, LicenseRequested
 from player.eme.cdm import Call, Cdm, CdmResult, Decrypt
 from player.eme.events import KeyStatusesChanged, Settled
+from player.engine.actions import Deliver
 from player.engine.machine import Machine
 from player.engine.spec import VIRTUAL_CDM, PlayerSpec
 from player.errors import KeystormError, UsageError
@@ -307,7 +308,14 @@ class _Faulty:
         assert self.cdm is not None
         return self.cdm.handle(call, now, draw)
 
-    def write(self, period: int, track: int, buffer: bytearray, samples: tuple[Sample, ...]) -> None:
+    def write(
+        self,
+        period: int,
+        track: int,
+        buffer: bytearray,
+        samples: Sequence[Sample],
+        deliver: Deliver | None = None,
+    ) -> None:
         raise LookupError("a fault of the sink")
 
 
