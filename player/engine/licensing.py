@@ -56,7 +56,7 @@ def attempt(m: Machine, exchange: Exchange, intended: int) -> None:
         m.drm.sequence += 1
     _tell_requested(m, exchange, kids, intended, local)
     if local:
-        _update(m, exchange, local_license(m.key_system, held))
+        _update(m, exchange, local_license(m.key_system, held, kids, exchange.init_data))
     else:
         exchange.request = _fetch(m, exchange, kids, urls[_pick(m, urls)], intended)
         m.act(exchange.request)

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from player.backend.spec import BackendSpec, ContentSpec, Fault, KeyPlan, LicenseSpec, Rotation
+from player.backend.serve import build
+from player.backend.spec import BackendSpec, ContentSpec, Fault, Form, KeyPlan, LicenseSpec, Rotation
 from player.clock import SECOND
 from player.drm.cause import Cause
 from player.drm.events import InitDataSkipped, KeyStatusChanged, LicenseRequested, PrefetchPlanned, SessionCreated
+from player.drm.keys import ExtendedStatus
 from player.drm.plan import ClientPlan
 from player.drm.profile import LicenseScope, NextPeriodTrigger
 from player.eme.events import Encrypted, WaitingForKey
@@ -174,3 +176,14 @@ def test_a_renewal_that_brings_an_expired_license_is_not_repeated_for_ever(watch
     assert watched.error is not None
     assert causes(watched) == [Cause.START, Cause.RENEWAL]
     assert "failed" in {status.value for status in watched.machine.key_statuses().values()}
+
+
+def test_a_root_key_given_by_hand_opens_every_key_that_it_wraps(watch: Watch) -> None:
+    spec = backend(Rotation.HIERARCHY)
+    services = build(spec, origin="origin.test", license="license.test", epoch_us=0)
+    root = services.presentations[Form.LIVE].ring.root()
+    watched = watch(spec, keys={root.kid: root.key})
+    assert [event.local for event in watched.of(LicenseRequested)] == [True]
+    assert watched.error is None
+    assert not watched.of(Stalled)
+    assert set(watched.machine.key_statuses().values()) == {ExtendedStatus.USABLE}
