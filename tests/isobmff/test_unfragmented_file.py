@@ -109,6 +109,12 @@ def test_tables_that_do_not_agree_are_one_fault() -> None:
     assert fault_of(file([4, 4], size_box=box(b"free"))) == ("bad-box", STBL)
 
 
+def test_found_a_table_of_chunks_without_an_entry() -> None:
+    data = file([4, 4])
+    at = data.index(b"stsc") + 8
+    assert fault_of(data[:at] + u32(0) + data[at + 4 :]) == ("bad-table", f"{STBL}/stsc")
+
+
 def test_counts_beyond_all_bytes_are_no_way_to_eat_memory() -> None:
     many = full(b"stsz", 0, 0, u32(1, MAX_FILE_SAMPLES + 1))
     assert fault_of(file([4, 4], size_box=many)) == ("limit", f"{STBL}/stsz")

@@ -1,0 +1,62 @@
+"""Fuzzing: the quick twin of what `make long` does for minutes, and what it has found."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.isobmff.build import encv, moov, record, u32
+from tests.isobmff.seeds import SEEDS
+from tests.isobmff.targets import TARGETS
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_seeds_hold() -> None:
+    for target in TARGETS.values():
+        for data in SEEDS.values():
+            target(data)
+
+
+def test_a_cut_at_every_byte_holds() -> None:
+    for data in SEEDS.values():
+        for size in range(0, len(data), 7):
+            for target in TARGETS.values():
+                target(data[:size])
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_found_containers_that_end_beyond_their_parents(target: str) -> None:
+    """Descended into at any depth, once."""
+    path = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"mvex") * 3
+    TARGETS[target](b"".join(u32(1 << 20) + kind for kind in path) + moov(encv(record())))
+
+
+def fuzz(folder: Path, *options: str, timeout: int) -> str:
+    if importlib.util.find_spec("atheris") is None:
+        pytest.skip("atheris is not installed (wheels exist for Linux on x86-64)")
+    run = subprocess.run(
+        [sys.executable, ROOT / "tools" / "fuzz", "--folder", folder, *options],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=timeout,
+    )
+    found = [path.name for path in folder.iterdir() if path.is_file()]
+    assert not found, f"{found}: {run.stderr[-2000:]}"
+    assert run.returncode == 0, run.stderr[-2000:]
+    return run.stderr
+
+
+def test_a_few_thousand_inputs_find_nothing(tmp_path: Path) -> None:
+    assert "Done 3000 runs" in fuzz(tmp_path, "--runs", "3000", "--seed", "1", timeout=60)
+
+
+@pytest.mark.long(minutes=20)
+def test_twenty_minutes_find_nothing(tmp_path: Path) -> None:
+    print(fuzz(tmp_path, "--seconds", "1200", timeout=1500)[-1000:])
