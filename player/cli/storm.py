@@ -30,8 +30,14 @@ def arguments(parser: ArgumentParser) -> None:
     strategy = values.name_at("$.storm.strategies[].name")
     known = ", ".join(STRATEGIES)
     add("--strategy", metavar="NAME", type=strategy, action="append", help=f"{known}; repeatable: side by side")
-    add("--driver", choices=[kind.value for kind in DriverKind], help="how clients are driven (default: the scenario's)")
-    add("--media", choices=[media.value for media in Media], help="full: fetch and decrypt; signals: fetch and parse the key signals")
+    add(
+        "--driver", choices=[kind.value for kind in DriverKind], help="how clients are driven (default: the scenario's)"
+    )
+    add(
+        "--media",
+        choices=[media.value for media in Media],
+        help="full: fetch and decrypt; signals: fetch and parse the key signals",
+    )
     add("--result", metavar="FILE.json", type=Path, help="write everything that was measured")
     add("--trace", metavar="FILE", type=Path, help="write events as lines of JSON, a file a strategy")
     add("--report", metavar="FILE.html", type=Path, help="write a page with charts that needs no network")
@@ -48,7 +54,11 @@ def crowd(parser: ArgumentParser) -> None:
         type=values.count_at("$.storm.seed"),
         help="where chance begins (default: the scenario's)",
     )
-    add("--clock", choices=[kind.value for kind in ClockKind], help="real: sockets; virtual: the same in memory, without waiting")
+    add(
+        "--clock",
+        choices=[kind.value for kind in ClockKind],
+        help="real: sockets; virtual: the same in memory, without waiting",
+    )
     add("--json", action="store_true", help="print the summary as JSON (an array, if several strategies)")
 
 
