@@ -130,7 +130,7 @@ def _equal_sizes(data: bytes, senc: Box, start: int, iv_sizes: Sequence[int]) ->
 
 
 def _saiz_sizes(data: bytes, saiz: Box, sample_count: int) -> list[int]:
-    position = _behind_info_type(data, saiz)
+    position = behind_info_type(data, saiz)
     require(saiz, position - saiz.body + 5)
     default = data[position]
     (count,) = _U32.unpack_from(data, position + 1)
@@ -145,12 +145,12 @@ def _saiz_sizes(data: bytes, saiz: Box, sample_count: int) -> list[int]:
 def _saio_offsets(data: bytes, saio: Box) -> Sequence[int]:
     version, _ = full_header(data, saio)
     letter, width = _OFFSET[min(version, 1)]
-    position = _behind_info_type(data, saio)
+    position = behind_info_type(data, saio)
     require(saio, position - saio.body + _U32.size)
     (count,) = _U32.unpack_from(data, position)
     require_table(saio, position + _U32.size, count, width)
     return unpack_from(f">{count}{letter}", data, position + _U32.size)
 
 
-def _behind_info_type(data: bytes, box: Box) -> int:
+def behind_info_type(data: bytes, box: Box) -> int:
     return box.body + 4 + (0 if info_type(data, box) is None else _INFO_TYPE_BYTES)

@@ -12,6 +12,7 @@ from typing import Final
 
 from player.ids import KeyId
 from player.isobmff import pssh
+from player.isobmff.aux_boxes import behind_info_type
 from player.isobmff.boxes import Box, Walk, full_header, require
 from player.isobmff.events import read_brands, read_emsg, read_prft
 from player.isobmff.fragment_boxes import read_tfdt, read_tfhd, read_trun
@@ -22,6 +23,7 @@ Field = int | str | bool | tuple["Field", ...] | Mapping[str, "Field"]
 _Reader = Callable[[bytes, Box], Mapping[str, Field]]
 _FULL: Final = 4  # bytes of version and flags
 _SUBSAMPLES: Final = 2  # flag of senc
+_RECORD_BYTES: Final = 20  # of a seig entry, up to the end of its KID
 
 
 def read_fields(data: bytes, box: Box) -> Mapping[str, Field]:
@@ -129,9 +131,53 @@ def _senc(data: bytes, box: Box) -> Mapping[str, Field]:
     return {"samples": count, "subsamples": bool(flags & _SUBSAMPLES)}
 
 
-def _group(data: bytes, box: Box) -> Mapping[str, Field]:
-    require(box, _FULL + 4)
-    return {"grouping_type": _plain(data[box.body + 4 : box.body + 8])}
+def _saiz(data: bytes, box: Box) -> Mapping[str, Field]:
+    start = behind_info_type(data, box)
+    require(box, start - box.body + 5)
+    size, count = data[start], _u32(data, start + 1)
+    return {"samples": count} | ({"entry_bytes": size} if size else {})
+
+
+def _saio(data: bytes, box: Box) -> Mapping[str, Field]:
+    version, _ = full_header(data, box)
+    start = behind_info_type(data, box)
+    width = 8 if version else 4
+    require(box, start - box.body + 4)
+    count = _u32(data, start)
+    if count != 1:
+        return {"offsets": count}
+    require(box, start - box.body + 4 + width)
+    return {"offset": int.from_bytes(data[start + 4 : start + 4 + width], "big")}
+
+
+def _sbgp(data: bytes, box: Box) -> Mapping[str, Field]:
+    """A single run, as packagers write it, is told; of more only how many they are."""
+    version, _ = full_header(data, box, _FULL + 8)
+    start = box.body + (12 if version == 1 else 8)  # version 1 has a grouping_type_parameter
+    require(box, start - box.body + 4)
+    found: dict[str, Field] = {"grouping_type": _plain(data[box.body + 4 : box.body + 8])}
+    if (count := _u32(data, start)) != 1:
+        return found | {"runs": count}
+    require(box, start - box.body + 12)
+    return found | {"samples": _u32(data, start + 4), "group": f"{_u32(data, start + 8):#x}"}
+
+
+def _sgpd(data: bytes, box: Box) -> Mapping[str, Field]:
+    """The KID of a single `seig` entry of known length is told."""
+    version, _ = full_header(data, box, _FULL + 8)
+    start = box.body + (8, 12, 16)[min(version, 2)]
+    require(box, start - box.body + 4)
+    count = _u32(data, start)
+    kind = _plain(data[box.body + 4 : box.body + 8])
+    found: dict[str, Field] = {"grouping_type": kind, "groups": count}
+    if kind == "seig" and count == 1 and version and _u32(data, box.body + 8) >= _RECORD_BYTES:
+        require(box, start - box.body + 4 + _RECORD_BYTES)
+        found["kid"] = str(KeyId.cenc(data[start + 8 : start + 24]))
+    return found
+
+
+def _u32(data: bytes, position: int) -> int:
+    return int.from_bytes(data[position : position + 4], "big")
 
 
 def _sidx(data: bytes, box: Box) -> Mapping[str, Field]:
@@ -180,8 +226,10 @@ _READERS: Final[Mapping[bytes, _Reader]] = {
     b"tfdt": _tfdt,
     b"trun": _trun,
     b"senc": _senc,
-    b"sbgp": _group,
-    b"sgpd": _group,
+    b"saiz": _saiz,
+    b"saio": _saio,
+    b"sbgp": _sbgp,
+    b"sgpd": _sgpd,
     b"sidx": _sidx,
     b"emsg": _emsg,
     b"prft": _prft,

@@ -48,6 +48,9 @@ def read_pssh(data: bytes) -> pssh.Pssh:
     """
     if data[4:8] != b"pssh" or len(data) > MAX_READ_BYTES:
         raise ValueError("not shown to pymp4: no pssh box, or too large")
+    kids_end = 32 + 16 * int.from_bytes(data[28:32], "big") if data[8:9] != b"\0" else 28
+    if int.from_bytes(data[:4], "big") != len(data) or kids_end + 4 > len(data):
+        raise ValueError("not shown to pymp4, which can loop without end on it: sizes that do not fit")
     parser = _pymp4_parser().Box
     from construct.core import ConstructError
 

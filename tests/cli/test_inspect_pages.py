@@ -66,6 +66,8 @@ def test_a_live_segment_with_its_init_segment_is_drawn_with_its_keys(run: Run, t
     kid = pssh.read(segment[segment.index(b"pssh") - 4 :][:52])[0].key_ids[0]
     assert code == 0
     assert f"      1  1          26.000  28.000  {kid}  seig  8   none\n" in page
+    assert "│  │  ├─ sbgp  seig, samples 50, group 0x10001" in page
+    assert f"│  │  ├─ sgpd  seig, groups 1, {kid}" in page
     assert "│  │  └─ senc" in page
     assert max(map(len, page.splitlines())) <= 100
     assert page.endswith("\nfaults: none\n")
