@@ -87,9 +87,7 @@ def _check_places(taken: Sequence[tuple[int, int, Box]], mdats: Sequence[Box]) -
     remaining = iter(sorted(mdats, key=attrgetter("start")))
     mdat = next(remaining, None)
     for start, end, stbl in sorted(taken, key=lambda each: each[:2]):
-        if start == end:
-            continue
-        while mdat is not None and mdat.end <= start:
+        while mdat is not None and mdat.end < start:
             mdat = next(remaining, None)
         if mdat is None or not mdat.body <= start <= end <= mdat.end:
             raise stbl.fault("bad-reference", f"samples from {start} to {end} lie in no mdat", _CLAUSE)

@@ -115,6 +115,13 @@ def test_found_a_table_of_chunks_without_an_entry() -> None:
     assert fault_of(data[:at] + u32(0) + data[at + 4 :]) == ("bad-table", f"{STBL}/stsc")
 
 
+def test_found_samples_without_bytes_behind_the_end() -> None:
+    data = file([0, 0])
+    assert parse_file(data).fragments[0].data == (len(data), len(data))
+    at = data.index(b"stco") + 12
+    assert fault_of(data[:at] + u32(1 << 20) + data[at + 4 :]) == ("bad-reference", STBL)
+
+
 def test_counts_beyond_all_bytes_are_no_way_to_eat_memory() -> None:
     many = full(b"stsz", 0, 0, u32(1, MAX_FILE_SAMPLES + 1))
     assert fault_of(file([4, 4], size_box=many)) == ("limit", f"{STBL}/stsz")
