@@ -25,7 +25,6 @@ class SkipReason(StrEnum):
     DISALLOWED = "disallowed"
     EMPTY = "empty"
     PLANNED = "planned"  # an instant is set already, and it comes before the need
-    SUPPRESSED = "suppressed"
 
 
 class Skip(msgspec.Struct, frozen=True, gc=False):

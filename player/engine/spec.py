@@ -52,5 +52,4 @@ class PlayerSpec:
     live_delay_us: int | None = None
     annotate: bool = False  # send Keystorm-Request with license requests
     cdm_latency: CdmLatency = CdmLatency()
-    embedded_keys: bool = False
     plan: ClientPlan | None = None

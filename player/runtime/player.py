@@ -80,7 +80,6 @@ class Player:
             license_headers=tuple((license_headers or {}).items()),
             keys=dict(keys or {}),
             representation=representation,
-            embedded_keys=self._cdm_spec.embedded_keys,
         )
         self._sink = sink_named(sink) if isinstance(sink, str) else sink
         self._seed = seed

@@ -128,7 +128,6 @@ class _Crowd:
             sync_clock=False,
             annotate=True,
             cdm_latency=VIRTUAL_CDM if virtual else CdmLatency(),
-            embedded_keys=self._laid.cdm.embedded_keys,
             plan=self._laid.plan,
         )
 

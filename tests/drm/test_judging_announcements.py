@@ -118,7 +118,7 @@ class Asking(RuleBasedStateMachine):
             case Skip(_, disallowed, slot):
                 self.table = keys.disallow(self.table, disallowed, slot, "scope")
             case Wait():
-                pass
+                raise AssertionError("nothing here has a root to wait for")
 
     @rule(data=st.data())
     def license(self, data: st.DataObject) -> None:
