@@ -233,7 +233,7 @@ def _keys(record: Record) -> dict[str, Any]:
 
 def _generator(record: Record) -> dict[str, Any]:
     """Figures of the process only on the real clock: under the virtual one they are nobody's business and differ."""
-    told: dict[str, Any] = {**summaries.generator(record), "key_tables": record.tables}
+    told: dict[str, Any] = {**summaries.generator(record), "interned_tables": record.tables}
     if record.spec.clock is ClockKind.VIRTUAL:
         return told
     gauge = record.gauge
