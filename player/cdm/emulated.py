@@ -22,14 +22,17 @@ from player.eme.cdm import (
     Close,
     Decrypt,
     Decrypted,
+    DeviceCall,
     GenerateRequest,
     Handled,
+    KeysCall,
+    SessionCall,
     SessionChange,
     Statuses,
     Update,
     Wake,
 )
-from player.eme.errors import EmeTypeError
+from player.eme.errors import EmeTypeError, NotSupportedError
 from player.eme.status import ClosedReason
 from player.errors import EmeError, LicenseError
 from player.ids import Pool
@@ -124,7 +127,7 @@ class EmulatedCdm:
             raise EmeTypeError(f"{len(session.keys)} keys in a session that takes {self.spec.max_keys}")
         return session
 
-    def _session_call(self, call: GenerateRequest | Update | Close | Wake, now: int) -> Handled:
+    def _session_call(self, call: SessionCall | KeysCall | DeviceCall, now: int) -> Handled:
         match call:
             case GenerateRequest():
                 return self.law.generate_request(self, call, now)
@@ -134,6 +137,8 @@ class EmulatedCdm:
                 return self._close(call)
             case Wake():
                 return Handled(changes=tuple(self.change_of(it, now) for it in self.at(now).timed()))
+            case _:
+                raise NotSupportedError(f"this CDM knows no {type(call).__name__}")
 
     def _close(self, call: Close) -> Handled:
         """EME 6.6 close; sessions that hang on this one close with it (EME embedded-keys explainer)."""

@@ -7,6 +7,7 @@ this line outwards.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
@@ -42,11 +43,59 @@ class Update(msgspec.Struct, frozen=True, gc=False):
         return f"Update(slot={self.slot}, number={self.number}, response=<{len(self.response)} bytes>)"
 
 
+class Load(msgspec.Struct, frozen=True, gc=False):
+    """EME 6.6 load: what was stored of a session, as the store vouches for it."""
+
+    slot: int
+    number: int
+    session_type: SessionType
+    record: bytes
+
+    def __repr__(self) -> str:
+        """A record holds keys: only its size is shown."""
+        return f"Load(slot={self.slot}, number={self.number}, record=<{len(self.record)} bytes>)"
+
+
 class Close(msgspec.Struct, frozen=True, gc=False):
     """EME 6.6 close."""
 
     slot: int
     number: int
+
+
+class Remove(msgspec.Struct, frozen=True, gc=False):
+    """EME 6.6 remove."""
+
+    slot: int
+    number: int
+
+
+class SetServerCertificate(msgspec.Struct, frozen=True, gc=False):
+    """EME 5.1 setServerCertificate, after its synchronous checks."""
+
+    certificate: bytes
+
+
+class GetStatusForPolicy(msgspec.Struct, frozen=True, gc=False):
+    """EME 5.1 getStatusForPolicy: what a key with this output rule would be."""
+
+    min_hdcp_version: str
+
+
+class DisplayChanged(msgspec.Struct, frozen=True, gc=False):
+    """Another display is attached; `hdcp` is what it can do ("" for none)."""
+
+    hdcp: str
+
+
+class Lost(msgspec.Struct, frozen=True, gc=False):
+    """EME "CDM Unavailable": hardware-context-reset, after which sessions can be made anew, or internal-error."""
+
+    reason: ClosedReason
+
+
+class Destroyed(msgspec.Struct, frozen=True, gc=False):
+    """The page has gone: keys are destroyed and what is to outlive them is stored; nobody sees anything else of it."""
 
 
 class Wake(msgspec.Struct, frozen=True, gc=False):
@@ -62,7 +111,29 @@ class Decrypt(msgspec.Struct, frozen=True, gc=False):
     start: int  # index of the first sample to decrypt
 
 
-Call = GenerateRequest | Update | Close | Wake | Decrypt
+SessionCall = GenerateRequest | Load | Update | Close | Remove
+KeysCall = SetServerCertificate | GetStatusForPolicy
+DeviceCall = Wake | DisplayChanged | Lost | Destroyed
+Call = SessionCall | KeysCall | DeviceCall | Decrypt
+
+
+class Settles(StrEnum):
+    """When the promise of a call settles in its task; all but the first are deviations of real devices."""
+
+    IN_ORDER = "in order"
+    LAST = "last"  # events come before their promise
+    NEVER = "never"
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """What is to be stored of the session in `slot` before anything else of the answer is seen; None: clear it."""
+
+    slot: int
+    data: bytes | None
+
+    def __repr__(self) -> str:
+        """A record holds keys: only its size is shown."""
+        return f"Record(slot={self.slot}, data=<{0 if self.data is None else len(self.data)} bytes>)"
 
 
 class SessionChange(msgspec.Struct, frozen=True, gc=False):
@@ -73,7 +144,7 @@ class SessionChange(msgspec.Struct, frozen=True, gc=False):
     expiration_ms: int | None = None  # ms since the epoch; 0: never expires (NaN at the surface)
     parent: int | None = None  # slot of the session that holds the root key
     closed: ClosedReason | None = None
-    announce: bool = False  # tell the map even if it is the old one (devices that always do)
+    announce: bool = False  # tell the map even if it is the old one: remove, close; devices that always do
     message: tuple[MessageType, bytes] | None = None  # one that no call of this session asked for, such as a renewal
 
 
@@ -89,6 +160,9 @@ class Handled(msgspec.Struct, frozen=True, gc=False):
     message: tuple[MessageType, bytes] | None = None
     changes: tuple[SessionChange, ...] = ()
     wake_at: int | None = None  # µs on the run clock; None: not to be woken
+    value: bool | KeyStatus | None = None  # what the promise resolves with: load, certificate, policy
+    records: tuple[Record, ...] = ()
+    settles: Settles = Settles.IN_ORDER
 
 
 class Decrypted(msgspec.Struct, frozen=True, gc=False):
@@ -97,6 +171,11 @@ class Decrypted(msgspec.Struct, frozen=True, gc=False):
     clear: int  # samples[:clear] of the call are clear
     stopped_by: KeyId | None = None  # the key id whose key is not usable
     error: str | None = None  # the sample could not be decrypted although its key is there
+    lost: ClosedReason | None = None  # the CDM went away over it (EME "CDM Unavailable")
+    downscaled: bool = False  # presented at lower quality, for an output rule is not met
+    changes: tuple[SessionChange, ...] = ()  # first use may start a playback window
+    records: tuple[Record, ...] = ()
+    wake_at: int | None = None  # as in `Handled`
 
 
 CdmResult = Handled | Decrypted

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from player.eme.cdm import Close, GenerateRequest, Update
+from player.eme.cdm import KeysCall, SessionCall
 from player.eme.session import Session
-from player.eme.status import ClosedReason, MessageType
+from player.eme.status import ClosedReason, KeyStatus, MessageType
 from player.errors import EmeError
 from player.ids import KeyId
 from player.trace.event import Event
@@ -29,12 +29,23 @@ class Encrypted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled(Event):
-    """The promise of a call is settled; `call` is its token. `error` None: resolved."""
+    """The promise of a call is settled; `call` is its token. `error` None: resolved, with `value` where it has one."""
 
     name: ClassVar[str] = "eme:settled"
-    call: GenerateRequest | Update | Close
+    call: SessionCall
     error: EmeError | None
     session: Session
+    value: bool | None = None  # of load: whether there was such a session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysSettled(Event):
+    """The promise of a call of MediaKeys is settled; `call` is its token."""
+
+    name: ClassVar[str] = "eme:keys-settled"
+    call: KeysCall
+    error: EmeError | None
+    value: bool | KeyStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,11 @@ class KeyStatus(StrEnum):
 
 
 class SessionType(StrEnum):
-    """MediaKeySessionType (EME 5)."""
+    """MediaKeySessionType (EME 5); the last one stood in the draft until March 2021 and is a feature to switch on."""
 
     TEMPORARY = "temporary"
     PERSISTENT_LICENSE = "persistent-license"
+    PERSISTENT_USAGE_RECORD = "persistent-usage-record"
 
 
 class MessageType(StrEnum):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from player.eme.cdm import Close, GenerateRequest, Handled, SessionChange, Update, Wake
+from player.eme.cdm import Close, DeviceCall, GenerateRequest, Handled, SessionCall, SessionChange, Update, Wake
 from player.eme.errors import InvalidStateError, named
 from player.eme.events import ExpirationChanged, KeyStatusesChanged, Message, Output, SessionClosed, Settled
 from player.eme.session import (
@@ -40,16 +40,14 @@ class _Outcome(NamedTuple):
     closed: ClosedReason | None
 
 
-def settle(
-    state: State, pool: Pool, call: GenerateRequest | Update | Close | Wake, handled: Handled
-) -> tuple[Output, ...]:
+def settle(state: State, pool: Pool, call: SessionCall | DeviceCall, handled: Handled) -> tuple[Output, ...]:
     """The outputs that follow from the CDM's answer to `call`.
 
     Calls of one session are settled in the order in which they were made. An answer
     that comes when its session is closing or closed is dropped and its promise rejected.
     """
     _arm(state, call, handled)
-    if isinstance(call, Wake):
+    if isinstance(call, DeviceCall):
         return _queued(state, pool, handled.changes)
     row = find(state, call.slot)
     if row is None or session_number(state, row) != call.number:
@@ -61,7 +59,7 @@ def settle(
     return _resolved(state, pool, call, row, handled)
 
 
-def _arm(state: State, call: GenerateRequest | Update | Close | Wake, handled: Handled) -> None:
+def _arm(state: State, call: SessionCall | DeviceCall, handled: Handled) -> None:
     """Answers may be settled in another order than the CDM gave them: only a wake-up may put the next one off."""
     if handled.error is not None:
         return
@@ -71,18 +69,14 @@ def _arm(state: State, call: GenerateRequest | Update | Close | Wake, handled: H
         state.cdm_due = min(state.cdm_due, handled.wake_at)
 
 
-def _rejected(
-    state: State, pool: Pool, call: GenerateRequest | Update | Close, row: Session, error: EmeError
-) -> Settled:
+def _rejected(state: State, pool: Pool, call: SessionCall, row: Session, error: EmeError) -> Settled:
     """A refused license changes nothing; a refused request leaves its session spent."""
     if isinstance(call, GenerateRequest):
         row = become(state, pool, row.slot, _moved(row, REJECTED))
     return Settled(call=call, error=error, session=row)
 
 
-def _resolved(
-    state: State, pool: Pool, call: GenerateRequest | Update | Close, row: Session, handled: Handled
-) -> tuple[Output, ...]:
+def _resolved(state: State, pool: Pool, call: SessionCall, row: Session, handled: Handled) -> tuple[Output, ...]:
     own = next((it for it in handled.changes if it.slot == call.slot), SessionChange(slot=call.slot))
     first = _apply(state, pool, row, own, RESOLVED if isinstance(call, GenerateRequest) else None)
     along = [it for it in handled.changes if it is not own and it.closed is not None]
@@ -156,6 +150,6 @@ def _moved(row: Session, step: Step) -> SessionState:
     return to
 
 
-def _gone(state: State, call: GenerateRequest | Update | Close) -> Session:
+def _gone(state: State, call: SessionCall) -> Session:
     """The row of a session that is no longer in the table."""
     return Session(slot=call.slot, back=state.sessions_made - call.number, state=CLOSED)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from player.drm.cause import Cause
 from player.drm.init_data import InitData
-from player.eme.cdm import Close, GenerateRequest, Handled, Update, Wake
+from player.eme.cdm import DeviceCall, Handled, SessionCall
 from player.engine.actions import Fetch
-
-SessionCall = GenerateRequest | Update | Close | Wake
 
 
 class Exchange:
@@ -45,5 +43,5 @@ class Exchange:
         self.attempt = 0
         self.request: Fetch | None = None
         self.retry_at = -1
-        self.held: tuple[SessionCall, Handled] | None = None
+        self.held: tuple[SessionCall | DeviceCall, Handled] | None = None
         self.held_until = -1

@@ -10,12 +10,11 @@ from player.drm.keys import ExtendedStatus
 from player.drm.profile import LicenseScope, MissingKeyVerdict
 from player.eme import table as eme
 from player.eme import tasks
-from player.eme.cdm import Decrypt, Decrypted, GenerateRequest, Handled, Update, Wake
+from player.eme.cdm import Decrypt, Decrypted, DeviceCall, GenerateRequest, Handled, KeysCall, SessionCall, Update, Wake
 from player.eme.events import KeyStatusesChanged, Message, Output, SessionClosed, Settled
 from player.eme.status import KeyStatus
 from player.engine import decrypting, keys, licensing
 from player.engine.actions import CdmCall, CdmDone
-from player.engine.exchange import SessionCall
 from player.errors import EmeError, LicenseError
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def cdm_done(m: Machine, done: CdmDone, now: int) -> None:
     if isinstance(call, Decrypt):
         if isinstance(result, Decrypted):
             decrypting.decrypted(m, call, result, now)
-    elif isinstance(result, Handled):
+    elif isinstance(result, Handled) and not isinstance(call, KeysCall):
         exchange = licensing.of_slot(m, call.slot) if isinstance(call, GenerateRequest | Update) else None
         latency = _latency_us(m, call)
         if exchange is not None and latency:
@@ -37,7 +36,7 @@ def cdm_done(m: Machine, done: CdmDone, now: int) -> None:
             _settle(m, call, result, now)
 
 
-def _latency_us(m: Machine, call: SessionCall) -> int:
+def _latency_us(m: Machine, call: SessionCall | DeviceCall) -> int:
     latency = m.spec.cdm_latency
     return latency.generate_request_us if isinstance(call, GenerateRequest) else latency.update_us
 
@@ -55,7 +54,7 @@ def run_deadlines(m: Machine, now: int) -> None:
         m.act(CdmCall(Wake()))
 
 
-def _settle(m: Machine, call: SessionCall, handled: Handled, now: int) -> None:
+def _settle(m: Machine, call: SessionCall | DeviceCall, handled: Handled, now: int) -> None:
     outputs = tasks.settle(m.eme, m.pool, call, handled)
     for output in outputs:
         if m.hears(type(output)):
