@@ -16,9 +16,10 @@ from player.isobmff.edits import Edits, Moves
 from player.isobmff.file import read_stored
 from player.isobmff.fragment_boxes import read_tfhd
 from player.isobmff.groups import is_seig
-from player.isobmff.init import ENTRY_FIELDS, read_moov, sample_table
+from player.isobmff.init import read_moov, sample_table
 from player.isobmff.model import Fragment
 from player.isobmff.sample import Scheme
+from player.isobmff.sample_entries import PROTECTED, sinfs_in
 from player.isobmff.traf import base_of
 
 _U32: Final = Struct(">I")
@@ -53,7 +54,7 @@ def clear_moov(data: bytes, moov: Box, moves: Moves) -> ClearMoov:
     children = walk.enter(moov)
     tables = [sample_table(walk, trak) for trak in children if trak.type == b"trak"]
     edits = Edits(data, moov)
-    if not any(entry.type in ENTRY_FIELDS for stbl, _ in tables for entry in _sample_entries(walk, stbl)):
+    if not any(entry.type in PROTECTED for stbl, _ in tables for entry in _sample_entries(walk, stbl)):
         return ClearMoov(data[moov.start : moov.end], None)
     for box in children:
         if box.type == b"pssh":
@@ -149,20 +150,20 @@ def _clear_entries(walk: Walk, stbl: Box, edits: Edits) -> tuple[int, ...]:
     met: dict[bytes, int] = {}
     for entry in walk.children(stsd, _STSD_FIELDS):
         changes = Edits(walk.data, entry)
-        if entry.type in ENTRY_FIELDS:
+        if entry.type in PROTECTED:
             _clear_entry(walk, entry, changes)
         new = len(met) + 1
         numbers.append(met.setdefault(changes.built(), new))
         if numbers[-1] != new:
             edits.drop(entry)  # one like it came before
-        elif entry.type in ENTRY_FIELDS:
+        elif entry.type in PROTECTED:
             _clear_entry(walk, entry, edits)
     edits.write(stsd.body + 4, _U32.pack(len(met)))
     return tuple(numbers)
 
 
 def _clear_entry(walk: Walk, entry: Box, edits: Edits) -> None:
-    sinfs = [box for box in walk.children(entry, ENTRY_FIELDS[entry.type]) if box.type == b"sinf"]
+    sinfs = sinfs_in(walk, entry)
     frma = _descend(walk, sinfs[0], b"frma")
     edits.write(entry.start + 4, walk.data[frma.body : frma.body + 4])
     for sinf in sinfs:

@@ -14,19 +14,15 @@ from typing import Final
 from player.errors import MediaError
 from player.isobmff.boxes import MAX_BOXES, Box, header_at
 from player.isobmff.dump_fields import Field, read_fields
+from player.isobmff.sample_entries import fields_before_boxes
 
 MAX_DEPTH: Final = 16
 _NO_FIELDS: Final[Mapping[str, Field]] = MappingProxyType({})
-_VISUAL: Final = (b"encv", b"avc1", b"avc3", b"hvc1", b"hev1", b"vp08", b"vp09", b"av01", b"dvh1", b"dvhe", b"dav1")
-_AUDIO: Final = (b"enca", b"mp4a", b"Opus", b"fLaC", b"ac-3", b"ec-3", b"ac-4")
 _CONTAINERS: Final[Mapping[bytes, int]] = {  # bytes of its own before the children
     **dict.fromkeys((b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl", b"edts", b"udta", b"mvex"), 0),
     **dict.fromkeys((b"moof", b"traf", b"mfra", b"sinf", b"schi", b"tref"), 0),
     **dict.fromkeys((b"stsd", b"dref"), 8),
     b"meta": 4,
-    b"wvtt": 8,
-    **dict.fromkeys(_VISUAL, 78),
-    **dict.fromkeys(_AUDIO, 28),
 }
 
 
@@ -75,8 +71,8 @@ def _level(data: bytes, start: int, end: int, parent: Box | None, depth: int) ->
 
 def _box(data: bytes, box: Box, end: int, depth: int) -> Iterator[DumpedBox]:
     fields, fault = _NO_FIELDS, None
-    own = _CONTAINERS.get(box.type, box.end)  # no container: as if all were its own
-    start, inner_end = box.body + own, min(box.end, end)
+    inner_end = min(box.end, end)
+    start = _children_start(data, box._replace(end=inner_end))
     is_too_deep = start < inner_end and depth + 1 == MAX_DEPTH
     if box.end > end:
         fault = f"{'bad-box' if box.parent else 'truncated'}: {box.end - end} bytes beyond what holds it"
@@ -98,6 +94,13 @@ def _box(data: bytes, box: Box, end: int, depth: int) -> Iterator[DumpedBox]:
     )
     if start < inner_end and not is_too_deep:
         yield from _level(data, start, inner_end, box, depth + 1)
+
+
+def _children_start(data: bytes, box: Box) -> int:
+    """The end of the box where nobody knows of boxes in it."""
+    in_stsd = box.parent is not None and box.parent.type == b"stsd"
+    own = fields_before_boxes(data, box) if in_stsd else _CONTAINERS.get(box.type)
+    return box.end if own is None else box.body + own
 
 
 def _between(path: str, offset: int, depth: int, fault: str) -> DumpedBox:
