@@ -75,7 +75,7 @@ def clear_moov(data: bytes, moov: Box, moves: Moves) -> ClearMoov:
 def stored_fragments(data: bytes, moov: Box, mdats: Sequence[Box]) -> Sequence[Fragment]:
     """What the moov lists itself; () for a fragmented file, or where nothing is protected. Raises: MediaError."""
     init = read_moov(data, moov)
-    if all(entry.protection is None for track in init.tracks for entry in track.entries):
+    if all(entry.scheme is None for track in init.tracks for entry in track.entries):
         return ()
     walk = Walk(data)
     traks = [box for box in walk.enter(moov) if box.type == b"trak"]

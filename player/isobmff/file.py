@@ -17,7 +17,7 @@ from player.isobmff.auxiliary import Auxiliary, Wanted, read_entries
 from player.isobmff.boxes import Box, Walk, top_level
 from player.isobmff.groups import is_seig, protections, read_sbgp
 from player.isobmff.init import read_moov, sample_table
-from player.isobmff.model import BrokenSegmentError, Fragment, InitSegment, MediaSegment, Track
+from player.isobmff.model import BrokenSegmentError, Fragment, InitSegment, MediaSegment, SampleEntry, Track
 from player.isobmff.sample import Protection, Sample
 from player.isobmff.sample_tables import Chunk, read_chunks, read_durations, read_sizes
 from player.isobmff.segment import parse_media
@@ -120,21 +120,21 @@ def _applied(
     walk: Walk, boxes: Sequence[Box], stbl: Box, track: Track, chunks: Sequence[Chunk], count: int
 ) -> Sequence[Protection | None]:
     """What protects each sample: its group before the entry of its chunk."""
-    defaults: list[Protection | None] = []
+    entries: list[SampleEntry] = []
     for chunk in chunks:
         if not 1 <= chunk.entry <= len(track.entries):
             reason = f"sample description {chunk.entry}, {len(track.entries)} there"
             raise stbl.fault("bad-reference", reason, "14496-12, 8.7.4")
-        defaults += [track.entries[chunk.entry - 1].protection] * chunk.samples
+        entries += [track.entries[chunk.entry - 1]] * chunk.samples
+    applied = [entry.protection for entry in entries]
     sbgp = next((box for box in boxes if box.type == b"sbgp" and is_seig(walk, box)), None)
-    applied = defaults
-    if sbgp is not None:
+    if sbgp is not None and any(entry.scheme is not None for entry in track.entries):
         position = 0
         for size, index in read_sbgp(walk, sbgp, count):
             if index:
                 ((_, group),) = protections(sbgp, [(size, index)], None, track.groups, (), size)
                 applied[position : position + size] = [
-                    group if default is not None else None for default in defaults[position : position + size]
+                    None if entry.scheme is None else group for entry in entries[position : position + size]
                 ]
             position += size
     if any(each is not None and each.kid.is_zero for each in applied):

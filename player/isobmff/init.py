@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -12,17 +11,13 @@ from player.isobmff.boxes import Box, Walk, full_header, require, require_table,
 from player.isobmff.groups import Groups, is_seig, read_sgpd
 from player.isobmff.model import InitSegment, SampleEntry, Track
 from player.isobmff.pssh_runs import init_data_of
+from player.isobmff.sample_entries import sinfs_in
 from player.isobmff.tenc import read_sinf
 
 _U32: Final = Struct(">I")
 _TREX: Final = Struct(">5I")  # track, description index, duration, size, flags
 _KINDS: Final[Mapping[bytes, str]] = {b"vide": "video", b"soun": "audio"}
-ENTRY_FIELDS: Final[Mapping[bytes, int]] = {b"encv": 78, b"enca": 28}  # bytes before the child boxes of an entry
-PROTECTED_OTHERS: Final = frozenset({b"enct", b"encs", b"encm", b"encu", b"encf", b"encp", b"enc3"})
 _SMALLEST_ENTRY: Final = 16
-_ENTRY_HEAD: Final = 8  # bytes of fields that every sample entry has
-_TX3G_FIELDS: Final = 30
-_MOST_STRINGS: Final = 3
 
 
 class _Defaults(NamedTuple):
@@ -128,46 +123,15 @@ def _read_stsd(walk: Walk, stsd: Box) -> tuple[SampleEntry, ...]:
 
 
 def _read_entry(walk: Walk, entry: Box) -> SampleEntry:
-    if entry.type in ENTRY_FIELDS:
-        sinf = _sinf_in(walk, entry, ENTRY_FIELDS[entry.type])
-    elif entry.type in PROTECTED_OTHERS:
-        sinf = _sinf_somewhere(walk, entry)
-    else:
+    sinfs = sinfs_in(walk, entry)
+    if not sinfs:
         return SampleEntry(fourcc=entry.type.decode("ascii", "replace"), protection=None)
-    if sinf is None:
-        raise entry.fault("bad-protection", "no sinf", "14496-12, 8.12")
-    fourcc, protection = read_sinf(walk, sinf)
-    return SampleEntry(fourcc=fourcc, protection=protection)
-
-
-def _sinf_in(walk: Walk, entry: Box, fields: int) -> Box | None:
-    return next((box for box in walk.children(entry, fields) if box.type == b"sinf"), None)
-
-
-def _sinf_somewhere(walk: Walk, entry: Box) -> Box | None:
-    """Of an entry whose own fields are those of a format that only its `sinf` names."""
-    for fields in _field_ends(walk.data, entry):
-        with suppress(MediaError):
-            if (sinf := _sinf_in(walk, entry, fields)) is not None:
-                return sinf
-    return None
-
-
-def _field_ends(data: bytes, entry: Box) -> Iterator[int]:
-    """Where the child boxes of text, metadata and system entries may start (14496-12, 12.3 and 12.5; 14496-30)."""
-    yield _ENTRY_HEAD  # wvtt, mp4s, urim
-    yield _ENTRY_HEAD + _TX3G_FIELDS
-    position = entry.body + _ENTRY_HEAD
-    for _ in range(_MOST_STRINGS):  # stpp, sbtt, stxt, metx, mett
-        position = data.find(b"\0", position, entry.end) + 1
-        if not position:
-            return
-        yield position - entry.body
+    return read_sinf(walk, sinfs[0])
 
 
 def _read_groups(walk: Walk, tables: Sequence[Box], entries: Sequence[SampleEntry]) -> Groups:
-    """The `seig` groups of a track, under the scheme of its first protected entry."""
-    scheme = next((entry.protection.scheme for entry in entries if entry.protection is not None), None)
+    """The `seig` groups of a track, under the scheme of its first entry that has one."""
+    scheme = next((entry.scheme for entry in entries if entry.scheme is not None), None)
     if scheme is None:
         return ()
     sgpd = next((box for box in tables if box.type == b"sgpd" and is_seig(walk, box)), None)

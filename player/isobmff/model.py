@@ -8,17 +8,21 @@ from typing import Final
 
 from player.errors import MediaError
 from player.ids import KeyId
-from player.isobmff.sample import Protection, Sample
+from player.isobmff.sample import Protection, Sample, Scheme
 
 _DURATION: Final = attrgetter("duration")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleEntry:
-    """One entry of `stsd`; `protection` None: a clear entry."""
+    """One entry of `stsd`. `protection` None: its samples are clear, unless a group says otherwise.
+
+    `scheme` None: a clear entry, whose samples no group can protect.
+    """
 
     fourcc: str  # original format: "avc1", "mp4a", …
     protection: Protection | None
+    scheme: Scheme | None = None  # from schm, also where tenc says "not protected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Final
 
 from player.ids import KeyId
 from player.isobmff.boxes import Box, Walk, full_header, require
+from player.isobmff.model import SampleEntry
 from player.isobmff.sample import Protection, Scheme
 
 RECORD_BYTES: Final = 20  # reserved, pattern, isProtected, IV size, KID
@@ -18,8 +19,8 @@ _FULL: Final = 4  # bytes of version and flags
 _NEWEST_TENC: Final = 1
 
 
-def read_sinf(walk: Walk, sinf: Box) -> tuple[str, Protection | None]:
-    """Original format and protection; None: the track's default is "not protected".
+def read_sinf(walk: Walk, sinf: Box) -> SampleEntry:
+    """Original format, scheme and protection, which is None where the default is "not protected".
 
     Raises: MediaError `bad-protection` where something is missing or means nothing, `unsupported` for another scheme.
     """
@@ -32,7 +33,8 @@ def read_sinf(walk: Walk, sinf: Box) -> tuple[str, Protection | None]:
     tenc = next((box for box in walk.children(schi) if box.type == b"tenc"), None)
     if tenc is None:
         raise schi.fault("bad-protection", "no tenc", "23001-7, 8.2")
-    return walk.data[frma.body : frma.body + 4].decode("ascii", "replace"), read_tenc(walk, tenc, scheme)
+    fourcc = walk.data[frma.body : frma.body + 4].decode("ascii", "replace")
+    return SampleEntry(fourcc=fourcc, protection=read_tenc(walk, tenc, scheme), scheme=scheme)
 
 
 def read_scheme(data: bytes, schm: Box) -> Scheme:

@@ -15,8 +15,8 @@ from player.isobmff.auxiliary import Auxiliary, Wanted, read_auxiliary
 from player.isobmff.boxes import MAX_SAMPLES, Box, Walk
 from player.isobmff.fragment_boxes import TrackFragmentHeader, TrackRun, read_tfdt, read_tfhd, read_trun
 from player.isobmff.groups import Applied, is_seig, protections, read_sbgp, read_sgpd
-from player.isobmff.model import Fragment, Track
-from player.isobmff.sample import Protection, Sample
+from player.isobmff.model import Fragment, SampleEntry, Track
+from player.isobmff.sample import Sample, Scheme
 
 _GROUP_BOXES: Final = (b"sbgp", b"sgpd")
 _AUX_BOXES: Final = (b"saiz", b"saio")
@@ -39,7 +39,7 @@ class TrackFragment(NamedTuple):
 
     box: Box
     track: Track
-    protection: Protection | None  # of the sample entry in use
+    entry: SampleEntry  # the one in use
     base: int  # what data offsets and saio count from
     decode_time: int | None
     runs: tuple[Run, ...]
@@ -63,13 +63,13 @@ def read_tables(walk: Walk, moof: Box, traf: Box, tracks: Mapping[int, Track], d
     track = tracks.get(tfhd.track_id)
     if track is None:
         raise tfhd_box.fault("bad-reference", f"no track {tfhd.track_id}", "14496-12, 8.8.7")
-    protection = _entry_protection(tfhd_box, tfhd, track)
-    boxes = _single_boxes(walk, children, protection)
+    entry = _entry_in_use(tfhd_box, tfhd, track)
+    boxes = _single_boxes(walk, children, entry.scheme)
     base = base_of(tfhd, moof, data_end)
     return TrackFragment(
         traf,
         track,
-        protection,
+        entry,
         base,
         read_tfdt(walk, boxes[b"tfdt"]) if b"tfdt" in boxes else None,
         tuple(_read_runs(walk.data, children, tfhd, track, base)),
@@ -105,19 +105,19 @@ def read_samples(walk: Walk, found: TrackFragment, decode_time: int, init_data: 
     )
 
 
-def _entry_protection(box: Box, tfhd: TrackFragmentHeader, track: Track) -> Protection | None:
+def _entry_in_use(box: Box, tfhd: TrackFragmentHeader, track: Track) -> SampleEntry:
     index = track.default_entry if tfhd.description_index is None else tfhd.description_index
     if not 1 <= index <= len(track.entries):
         reason = f"sample description {index}, {len(track.entries)} there"
         raise box.fault("bad-reference", reason, "14496-12, 8.8.7")
-    return track.entries[index - 1].protection
+    return track.entries[index - 1]
 
 
-def _single_boxes(walk: Walk, children: Sequence[Box], protection: Protection | None) -> dict[bytes, Box]:
+def _single_boxes(walk: Walk, children: Sequence[Box], scheme: Scheme | None) -> dict[bytes, Box]:
     """The first of each; sample groups and auxiliary information of other kinds than ours are stepped over."""
     found: dict[bytes, Box] = {}
     for box in children:
-        if box.type not in _SINGLE or not _is_ours(walk, box, protection):
+        if box.type not in _SINGLE or not _is_ours(walk, box, scheme):
             continue
         if box.type in found:
             walk.warn("duplicate-box", box)
@@ -126,12 +126,12 @@ def _single_boxes(walk: Walk, children: Sequence[Box], protection: Protection | 
     return found
 
 
-def _is_ours(walk: Walk, box: Box, protection: Protection | None) -> bool:
+def _is_ours(walk: Walk, box: Box, scheme: Scheme | None) -> bool:
     if box.type in _GROUP_BOXES:
         return is_seig(walk, box)
     if box.type in _AUX_BOXES:
         kind = info_type(walk.data, box)
-        return kind is None or (protection is not None and kind == protection.scheme.encode())
+        return kind is None or (scheme is not None and kind == scheme.encode())
     return True
 
 
@@ -186,11 +186,12 @@ def _joined(parts: Sequence[Sequence[_T]]) -> Sequence[_T]:
 
 def _applied(walk: Walk, found: TrackFragment, count: int) -> Sequence[Applied]:
     sbgp, sgpd = found.boxes.get(b"sbgp"), found.boxes.get(b"sgpd")
-    if found.protection is None or sbgp is None:
-        return [(count, found.protection)]
-    in_traf = () if sgpd is None else read_sgpd(walk, sgpd, found.protection.scheme)
+    entry = found.entry
+    if entry.scheme is None or sbgp is None:  # a clear entry stays clear, whatever a group says
+        return [(count, entry.protection)]
+    in_traf = () if sgpd is None else read_sgpd(walk, sgpd, entry.scheme)
     runs = read_sbgp(walk, sbgp, count)
-    return protections(sbgp, runs, found.protection, found.track.groups, in_traf, count)
+    return protections(sbgp, runs, entry.protection, found.track.groups, in_traf, count)
 
 
 def _kids(traf: Box, applied: Sequence[Applied]) -> tuple[KeyId, ...]:

@@ -104,6 +104,23 @@ def test_a_group_goes_before_tenc_and_may_mark_samples_clear() -> None:
     assert fragment.kids == (KID, OTHER_KID)
 
 
+@pytest.mark.rule("media:M6")
+def test_a_group_protects_samples_that_tenc_says_are_not_protected() -> None:
+    init = parse_init(moov(encv(record(protected=0, iv_size=0)), box(b"avc1", bytes(78))))
+    boxes = (sbgp((1, 0), (1, 0x10001)), sgpd(record(OTHER_KID)), senc(b"", IVS[1]))
+    fragment = only(segment([4, 4], *boxes), init)
+    assert (kids_of(fragment), [sample.iv for sample in fragment.samples]) == ([None, OTHER_KID], [b"", IVS[1]])
+    assert fragment.kids == (OTHER_KID,)
+    assert fault_of(segment([4, 4], *boxes[:2]), init) == ("bad-aux", "moof/traf")
+    assert fault_of(segment([4], sbgp((1, 0x10001))), init) == ("bad-reference", "moof/traf/sbgp")
+
+
+@pytest.mark.rule("media:M6")
+def test_no_group_protects_samples_of_a_clear_entry() -> None:
+    boxes = (sbgp((1, 0x10001)), sgpd(record(OTHER_KID)), senc(IVS[0]))
+    assert kids_of(only(segment([4], *boxes, entry=2), PROTECTED)) == [None]
+
+
 def test_groups_and_runs_may_come_in_either_order() -> None:
     boxes = (sgpd(record(OTHER_KID)), sbgp((2, 0x10001)), senc(*IVS[:2]))
     assert only(segment([4, 4], *boxes), ROTATING).samples == only(segment([4, 4], *boxes[::-1]), ROTATING).samples

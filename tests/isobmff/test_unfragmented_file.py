@@ -94,6 +94,16 @@ def test_groups_of_the_track_go_before_tenc_in_a_file_too() -> None:
     assert found == [KID, OTHER_KID, None, KID]
 
 
+def test_groups_protect_samples_of_an_entry_that_is_not_protected_by_default() -> None:
+    groups = sgpd(record(OTHER_KID)) + sbgp((1, 0), (2, 1))
+    tables = groups + senc(b"", IVS[1], IVS[2], b"")
+    data = file([4] * 4, encv(record(protected=0, iv_size=0)), tables=tables)
+    found = [each.protection and each.protection.kid for part in parse_file(data).fragments for each in part.samples]
+    assert found == [None, OTHER_KID, OTHER_KID, None]
+    clear = file([4] * 4, CLEAR_ENTRY, tables=tables)
+    assert {each.protection for part in parse_file(clear).fragments for each in part.samples} == {None}
+
+
 def test_ciphertext_without_an_iv_is_never_handed_out() -> None:
     assert fault_of(file([4, 4], encv(record()))) == ("bad-aux", STBL)
     assert fault_of(file([4, 4], encv(record()), tables=senc(IVS[0]))) == ("bad-aux", f"{STBL}/senc")
