@@ -22,6 +22,7 @@ ENTRIES: Final = {
     **dict.fromkeys((b"avc1", b"hvc1", b"av01", b"vp09", b"encv"), VISUAL),
     **dict.fromkeys((b"mp4a", b"Opus", b"enca"), SOUND),
 }
+TEXT: Final = {"wvtt": b"enct", "tx3g": b"enct", "stpp": b"encu"}  # protected whole
 CONFIGS: Final = (b"avcC", b"hvcC", b"av1C", b"vpcC", b"esds", b"dOps")
 STSD: Final = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
 TENC: Final = (b"sinf", b"schi", b"tenc")
@@ -72,8 +73,10 @@ def with_tenc(init: bytes, record: bytes) -> bytes:
 def codec_of(clear: bytes) -> tuple[str, bytes]:
     """The original format of a file's one sample entry, and the body of its decoder configuration."""
     entry = next(iter(boxes(find(clear, STSD)[16:])))
+    if (name := entry[4:8].decode("ascii")) in TEXT:
+        return name, b""
     config = next(each[8:] for each in boxes(entry[8 + ENTRIES[entry[4:8]] :]) if each[4:8] in CONFIGS)
-    return entry[4:8].decode("ascii"), config
+    return name, config
 
 
 def protect_file(clear: bytes, protection: Protection, key: ContentKey) -> bytes:
@@ -100,7 +103,11 @@ def _protected_entry(entry: bytes, protection: Protection) -> bytes:
     tenc = full_box(b"tenc", 1, 0, protection_payload(protection))
     schm = full_box(b"schm", 0, 0, protection.scheme.encode(), pack(">I", 0x10000))
     sinf = box(b"sinf", box(b"frma", entry[4:8]), schm, box(b"schi", tenc))
-    return box(b"encv" if ENTRIES[entry[4:8]] == VISUAL else b"enca", entry[8:], sinf)
+    return box(_protected_type(entry[4:8]), entry[8:], sinf)
+
+
+def _protected_type(kind: bytes) -> bytes:
+    return TEXT.get(kind.decode("ascii")) or (b"encv" if ENTRIES[kind] == VISUAL else b"enca")
 
 
 def _protect_fragment(
@@ -110,7 +117,7 @@ def _protect_fragment(
     samples: list[Sample] = []
     for number, each in enumerate(fragment.samples):
         data = bytes(buffer[each.offset : each.offset + each.size])
-        ranges = ranges_for(codec, data, protection.scheme, config=config)
+        ranges = () if codec in TEXT else ranges_for(codec, data, protection.scheme, config=config)
         iv = pack(">IHH", fragment.decode_time, number, 0).ljust(protection.iv_size, b"\xff")[: protection.iv_size]
         samples.append(each._replace(protection=protection, iv=iv, ranges=ranges))
     Encryptor().encrypt(buffer, samples, key)
