@@ -30,6 +30,14 @@ class ContentProtection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """Something to fetch: an absolute URL, or a part of it."""
+
+    url: str
+    byte_range: ByteRange | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MpdEvent:
     """One Event of an EventStream; `start_us` on the presentation timeline."""
 
@@ -47,11 +55,79 @@ class EventStream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
-    """Something to fetch: an absolute URL, or a part of it."""
+class Descriptor:
+    """A property, role or other descriptor (5.8.2). `scheme` as written."""
+
+    scheme: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseUrl:
+    """One alternative for where resources lie (5.6). Lower `priority` first; `weight` among equals (DVB A168, 10.8.2)."""
+
+    url: str  # absolute
+    location: str = ""  # serviceLocation; the URL's origin where none is written
+    priority: int = 1
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProducerReferenceTime:
+    """Wall time at which the media of a tick was captured or encoded (5.12)."""
+
+    wall_us: int
+    media_time: int  # ticks of the segment source's timescale
+    kind: str = "encoder"  # "encoder" or "captured"
+    inband: bool = False  # `prft` boxes carry newer ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceDescription:
+    """What the service wishes of its clients (annex K); None: nothing said."""
+
+    target_latency_us: int | None = None
+    least_latency_us: int | None = None
+    most_latency_us: int | None = None
+    least_rate: float | None = None
+    most_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentSteering:
+    """Which service location to take is asked of a server (ETSI TS 103 998)."""
 
     url: str
-    byte_range: ByteRange | None = None
+    default_locations: tuple[str, ...] = ()
+    query_before_start: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchLocation:
+    """Where changes of this MPD can be had instead of the whole (5.15)."""
+
+    url: str
+    ttl_us: int | None = None  # after `publish_wall_us`; None: always
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitializationSet:
+    """What a player may set up before it knows any Period (5.3.12)."""
+
+    id: str
+    kind: str
+    codecs: str
+    initialization: Resource | None = None
+    protections: tuple[ContentProtection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteElement:
+    """An element whose content lies elsewhere (xlink, 5.5): `path` is its XPath, `url` absolute."""
+
+    path: str
+    url: str
+    on_load: bool = False  # else on request
 
 
 class TimelineRun(NamedTuple):
@@ -61,6 +137,7 @@ class TimelineRun(NamedTuple):
     duration: int  # ticks
     repeat: int  # further segments of the same duration
     number: int  # number of the first segment of the run
+    parts: int = 1  # S@k: segments of a segment sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +153,8 @@ class SegmentTemplate:
     initialization: str | None  # a template
     media: str  # a template
     availability_time_offset_us: int | None = 0  # None: INF
+    complete: bool = True  # availabilityTimeComplete; False: segments come in chunks while they are made
+    ept_delta: int = 0  # ticks: first sample of the Period before (-) or behind its start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +164,7 @@ class SegmentBase:
     timescale: int
     presentation_time_offset: int
     initialization: Resource | None
-    index_range: ByteRange | None
+    index_range: ByteRange | None  # None: the index is looked for at the start of the resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +194,13 @@ class Representation:
     width: int | None = None
     height: int | None = None
     protections: tuple[ContentProtection, ...] = ()  # of this element alone
+    alternatives: tuple[BaseUrl, ...] = ()  # `base_urls` with what is said of each
+    supplemental: tuple[Descriptor, ...] = ()  # own and inherited
+    inband_events: tuple[Descriptor, ...] = ()  # InbandEventStream: own and inherited
+    reference_times: tuple[ProducerReferenceTime, ...] = ()
+    quality: int | None = None  # qualityRanking
+    frame_rate: str = ""
+    depends_on: tuple[str, ...] = ()  # dependencyId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +211,9 @@ class AdaptationSet:
     representations: tuple[Representation, ...]  # in document order
     protections: tuple[ContentProtection, ...] = ()  # of this element and what it inherits from Period and MPD
     roles: tuple[str, ...] = ()
+    switchable_with: tuple[str, ...] = ()  # ids of sets one can change to (adaptation-set-switching:2016)
+    selection_priority: int = 1
+    initialization_sets: tuple[str, ...] = ()  # ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +223,8 @@ class Period:
     duration_us: int | None  # None: open
     adaptation_sets: tuple[AdaptationSet, ...]
     event_streams: tuple[EventStream, ...] = ()
+    continues: str | None = None  # id of the Period that this one continues (period-continuity:2015)
+    connects: str | None = None  # the same with another presentationTimeOffset (period-connectivity:2015)
 
     @property
     def end_us(self) -> int | None:
@@ -154,6 +245,14 @@ class Presentation:
     suggested_delay_us: int | None = None
     utc_timings: tuple[tuple[str, str], ...] = ()  # (schemeIdUri, value)
     locations: tuple[str, ...] = ()
+    id: str = ""
+    early_periods: tuple[str, ...] = ()  # Periods announced without a place yet, by id (5.3.2.1)
+    remote: tuple[RemoteElement, ...] = ()  # not resolved yet
+    patches: tuple[PatchLocation, ...] = ()
+    steering: ContentSteering | None = None
+    service: ServiceDescription = ServiceDescription()
+    initialization_sets: tuple[InitializationSet, ...] = ()
+    longest_segment_us: int | None = None  # maxSegmentDuration
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -168,3 +267,4 @@ class Segment(NamedTuple):
     end_us: int
     resource: Resource
     availability_time_offset_us: int | None = 0  # available this much before it is complete; None: INF
+    complete: bool = True  # False: it comes in chunks while it is made
