@@ -30,6 +30,10 @@ _SCHEMES: Final = tuple(scheme.encode() for scheme in Scheme)
 _CHUNK_OFFSETS: Final[Mapping[bytes, Struct]] = {b"stco": _U32, b"co64": _U64}
 _AUX_BOXES: Final = (b"saiz", b"saio")
 _GROUP_BOXES: Final = (b"sbgp", b"sgpd")
+_PIFF_BOXES: Final = (  # twins of senc and pssh from before Common Encryption, which its writers may leave beside them
+    bytes.fromhex("a2394f525a9b4f14a2446c427c648df4"),
+    bytes.fromhex("d08a4f1810f34a82b6c832d8aba183d3"),
+)
 _STSD_FIELDS: Final = 8  # bytes before the entries
 _STSC_ENTRY: Final = Struct(">III")  # first chunk, samples a chunk, sample description index
 
@@ -56,9 +60,7 @@ def clear_moov(data: bytes, moov: Box, moves: Moves) -> ClearMoov:
     edits = Edits(data, moov)
     if not any(entry.type in PROTECTED for stbl, _ in tables for entry in _sample_entries(walk, stbl)):
         return ClearMoov(data[moov.start : moov.end], None)
-    for box in children:
-        if box.type == b"pssh":
-            edits.drop(box)
+    _drop_protection(walk, children, edits)
     entries = {
         track.id: _clear_tables(walk, stbl, boxes, edits)
         for track, (stbl, boxes) in zip(init.tracks, tables, strict=True)
@@ -94,9 +96,7 @@ def clear_moof(data: bytes, moof: Box, entries: Entries, fragments: Sequence[Fra
     children = walk.enter(moof)
     trafs = [(box, walk.children(box)) for box in children if box.type == b"traf"]
     edits = Edits(data, moof)
-    for box in children:
-        if box.type == b"pssh":
-            edits.drop(box)
+    _drop_protection(walk, children, edits)
     for _, boxes in trafs:
         _drop_protection(walk, boxes, edits)
     moves.add(moof, edits.shrink)
@@ -108,7 +108,7 @@ def clear_moof(data: bytes, moof: Box, entries: Entries, fragments: Sequence[Fra
 
 
 def _drop_protection(walk: Walk, boxes: Sequence[Box], edits: Edits) -> None:
-    """`senc`, and of tables that also serve others those that are about protection."""
+    """`pssh` and `senc`, and of boxes that also serve others those that are about protection."""
     for box in boxes:
         if _is_about_protection(walk, box):
             edits.drop(box)
@@ -117,7 +117,11 @@ def _drop_protection(walk: Walk, boxes: Sequence[Box], edits: Edits) -> None:
 def _is_about_protection(walk: Walk, box: Box) -> bool:
     if box.type in _AUX_BOXES:
         return info_type(walk.data, box) in (None, *_SCHEMES)
-    return box.type == b"senc" or (box.type in _GROUP_BOXES and is_seig(walk, box))
+    if box.type in _GROUP_BOXES:
+        return is_seig(walk, box)
+    if box.type == b"uuid":
+        return walk.data[box.body : box.body + 16] in _PIFF_BOXES
+    return box.type in (b"pssh", b"senc")
 
 
 # ── moov ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
