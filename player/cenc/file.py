@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from player.cenc.decrypt import Decryptor
-from player.errors import MediaError
 from player.ids import ContentKey, KeyId
-from player.isobmff.boxes import Box
+from player.isobmff.boxes import Box, no_moov
 from player.isobmff.clear import Entries, clear_moof, clear_moov, stored_fragments
 from player.isobmff.edits import Moves
 from player.isobmff.model import Fragment
@@ -77,7 +76,7 @@ class _Job:
     def end(self) -> Iterator[Output]:
         """What could not be known before: where everything else went."""
         if not self._met_moov:
-            raise MediaError("no-init", "/", len(self._data), "no moov" if self._data else "nothing at all")
+            raise no_moov(self._data)
         for box in self._late:
             yield Output(self._moves(box.start), self._index(box))
 

@@ -25,6 +25,7 @@ _LARGE_SIZE: Final = Struct(">Q")
 _FULL: Final = Struct(">I")  # version and flags
 _LARGE: Final = 1  # size field: a 64-bit size follows the type
 _TO_THE_END: Final = 0  # size field: the box ends with the file
+_CLAUSE: Final = "14496-12, 4.2"
 _BIG_TABLES: Final = (b"moov", b"moof")
 
 
@@ -82,14 +83,14 @@ class Walk:
         counts: dict[bytes, int] = {}
         position, end = parent.body + fields, parent.end
         if position > end:
-            raise parent.fault("bad-box", "it ends inside its own fields")
+            raise parent.fault("bad-box", "it ends inside its own fields", _CLAUSE)
         while position < end:
             kind, body, box_end = header_at(self.data, position, end, parent)
             number = counts.get(kind, 0)
             counts[kind] = number + 1
             box = _box((kind, position, body, box_end, parent, number))
             if box_end > end:
-                raise box.fault("bad-box", f"it ends at {box_end}, its parent at {end}", "14496-12, 4.2")
+                raise box.fault("bad-box", f"it ends at {box_end}, its parent at {end}", _CLAUSE)
             found.append(box)
             position = box_end
         self._boxes_left -= len(found)
@@ -116,16 +117,21 @@ def top_level(data: bytes) -> Iterator[Box]:
             raise Box(kind, position, body, box_end).fault("limit", f"a box of {box_end - position} bytes")
         box = _box((kind, position, body, box_end, None, 0))
         if box_end > end:
-            raise box.fault("truncated", f"{box_end - end} bytes are missing")
+            raise box.fault("truncated", f"{box_end - end} bytes are missing", _CLAUSE)
         yield box
         position = box_end
     raise MediaError("limit", "/", position, f"more than {MAX_TOP_LEVEL_BOXES} boxes")
 
 
+def no_moov(data: bytes) -> MediaError:
+    """The error to raise where a resource ends without one."""
+    return MediaError("no-init", "/", len(data), "no moov" if data else "nothing at all", "14496-12, 8.2.1")
+
+
 def require(box: Box, size: int) -> None:
     """Raises: MediaError `bad-box` if the payload has fewer than `size` bytes."""
     if box.end - box.body < size:
-        raise box.fault("bad-box", f"{size} bytes needed, {box.end - box.body} present")
+        raise box.fault("bad-box", f"{size} bytes needed, {box.end - box.body} present", _CLAUSE)
 
 
 def full_header(data: bytes, box: Box, size: int = 4) -> tuple[int, int]:
@@ -141,7 +147,8 @@ def require_table(box: Box, start: int, count: int, entry_size: int) -> None:
     Raises: MediaError `bad-table` unless `count` entries fit between `start` and the end of the box.
     """
     if count * entry_size > box.end - start:
-        raise box.fault("bad-table", f"{count} entries of {entry_size} bytes in {box.end - start} bytes")
+        reason = f"{count} entries of {entry_size} bytes in {box.end - start} bytes"
+        raise box.fault("bad-table", reason, _CLAUSE)
 
 
 def header_at(data: bytes, position: int, end: int, parent: Box | None) -> tuple[bytes, int, int]:
@@ -163,10 +170,10 @@ def header_at(data: bytes, position: int, end: int, parent: Box | None) -> tuple
     elif size == _TO_THE_END and kind == b"mdat" and parent is None:
         return kind, body, end
     if size < body - position:
-        raise Box(kind, position, body, end, parent).fault("bad-box", f"a size of {size}", "14496-12, 4.2")
+        raise Box(kind, position, body, end, parent).fault("bad-box", f"a size of {size}", _CLAUSE)
     return kind, body, position + size
 
 
 def _short(position: int, end: int, parent: Box | None) -> MediaError:
     code, path = ("bad-box", parent.path) if parent else ("truncated", "/")
-    return MediaError(code, path, position, f"{end - position} bytes are too few for a box header", "14496-12, 4.2")
+    return MediaError(code, path, position, f"{end - position} bytes are too few for a box header", _CLAUSE)

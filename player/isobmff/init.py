@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 
-from player.errors import MediaError
-from player.isobmff.boxes import Box, Walk, full_header, require, require_table, top_level
+from player.isobmff.boxes import Box, Walk, full_header, no_moov, require, require_table, top_level
 from player.isobmff.groups import Groups, is_seig, read_sgpd
 from player.isobmff.model import InitSegment, SampleEntry, Track
 from player.isobmff.pssh_runs import init_data_of
@@ -37,7 +36,7 @@ def parse_init(data: bytes) -> InitSegment:
     for box in top_level(data):
         if box.type == b"moov":
             return read_moov(data, box)
-    raise MediaError("no-init", "/", len(data), "no moov" if data else "nothing at all")
+    raise no_moov(data)
 
 
 def read_moov(data: bytes, moov: Box) -> InitSegment:

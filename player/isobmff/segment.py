@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from player.errors import MediaError
-from player.isobmff.boxes import MAX_SAMPLES, Box, Walk, top_level
+from player.isobmff.boxes import MAX_SAMPLES, Box, Walk, no_moov, top_level
 from player.isobmff.init import read_moov
 from player.isobmff.model import BrokenSegmentError, Fragment, InitSegment, MediaSegment
 from player.isobmff.pssh_runs import init_data_of
@@ -29,7 +29,7 @@ def parse_media(data: bytes, init: InitSegment | None = None) -> MediaSegment:
     reader = _Reader(data, init)
     try:
         if not data:
-            raise MediaError("no-init", "/", 0, "nothing at all")
+            raise no_moov(data)
         for box in top_level(data):
             reader.take(box)
         reader.finish()
