@@ -1,4 +1,4 @@
-"""Broken files given to `keystorm decrypt`: the clear samples, or one line that says what, where and why, and no file."""
+"""Broken files given to `keystorm decrypt`: clear samples, or one line that says what, where and why, and no file."""
 
 from __future__ import annotations
 
