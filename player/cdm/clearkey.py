@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from player.cdm.calls import ALIKE
 from player.cdm.emulated import EmulatedCdm, Law
 from player.cdm.request import first_supported, limited
 from player.cdm.ring import HeldKey, KeySession, added
@@ -48,5 +49,6 @@ def _request(init_data_type: str, init_data: bytes, session_type: SessionType) -
 
 
 LAW: Final = Law(
-    supports=KeySystem(init_data_types=("cenc", "keyids", "webm")), generate_request=generate_request, update=update
+    supports=KeySystem(init_data_types=("cenc", "keyids", "webm")),
+    answers={**ALIKE, GenerateRequest: generate_request, Update: update},
 )

@@ -5,51 +5,39 @@ At rest it is one slotted object that points at a shared ring. It knows no messa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import repeat
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import msgspec
 
 from player.cdm.recent import Recent
-from player.cdm.ring import Ends, KeySession, Ring, RingAt, entered, family, find, is_still, still_statuses
+from player.cdm.ring import Ends, KeySession, Ring, RingAt, entered, find, is_still, still_statuses
 from player.cdm.spec import CdmSpec
 from player.cenc.decrypt import Decryptor
 from player.chance import Draw
 from player.eme.access import KeySystem
-from player.eme.cdm import (
-    Call,
-    CdmResult,
-    Close,
-    Decrypt,
-    Decrypted,
-    DeviceCall,
-    GenerateRequest,
-    Handled,
-    KeysCall,
-    SessionCall,
-    SessionChange,
-    Statuses,
-    Update,
-    Wake,
-)
+from player.eme.cdm import Call, CdmResult, Decrypt, Decrypted, Handled, SessionChange, Statuses
 from player.eme.errors import EmeTypeError, NotSupportedError
-from player.eme.status import ClosedReason
 from player.errors import EmeError, LicenseError
 from player.ids import Pool
 
 T = TypeVar("T")
 
+Answers = Mapping[type, Callable[["EmulatedCdm", Any, int], Handled]]
+"""By the type of a call: what is done with it at an instant in µs on the run clock."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
-    """A key system: what it supports, and what it does with init data and with a license.
+    """A key system: what it supports, and what it does with each call. Those that are missing it does not support.
 
-    Both functions change the CDM only once nothing can fail any more, and raise EmeError or LicenseError before.
+    An answer changes the CDM only once nothing can fail any more, and raises EmeError or LicenseError before.
     """
 
     supports: KeySystem
-    generate_request: Callable[[EmulatedCdm, GenerateRequest, int], Handled]
-    update: Callable[[EmulatedCdm, Update, int], Handled]
+    answers: Answers
 
 
 class EmulatedCdm:
@@ -69,12 +57,12 @@ class EmulatedCdm:
         if isinstance(call, Decrypt):
             return self._decrypt(call, now)
         try:
-            handled = self._session_call(call, now)
+            handled = self._answer(call, now)
         except EmeError as error:
             return Handled(error=error.name, reason=error.message)
         except LicenseError as error:
             return Handled(error="TypeError", reason=error.message)
-        return Handled(message=handled.message, changes=handled.changes, wake_at=self._wake_at(now))
+        return msgspec.structs.replace(handled, wake_at=self._wake_at(now))
 
     def wall(self, now: int) -> int:
         """µs since the epoch."""
@@ -127,26 +115,15 @@ class EmulatedCdm:
             raise EmeTypeError(f"{len(session.keys)} keys in a session that takes {self.spec.max_keys}")
         return session
 
-    def _session_call(self, call: SessionCall | KeysCall | DeviceCall, now: int) -> Handled:
-        match call:
-            case GenerateRequest():
-                return self.law.generate_request(self, call, now)
-            case Update():
-                return self.law.update(self, call, now)
-            case Close():
-                return self._close(call)
-            case Wake():
-                return Handled(changes=tuple(self.change_of(it, now) for it in self.at(now).timed()))
-            case _:
-                raise NotSupportedError(f"this CDM knows no {type(call).__name__}")
-
-    def _close(self, call: Close) -> Handled:
-        """EME 6.6 close; sessions that hang on this one close with it (EME embedded-keys explainer)."""
-        slots = tuple(family(self.ring, call.slot))
+    def leave(self, slots: Collection[int]) -> None:
+        """Forget sessions and their keys."""
         self._store([(it, end) for it, end in self._pairs() if it.slot not in slots])
-        closed = SessionChange(slot=call.slot, statuses=(), closed=ClosedReason.CLOSED_BY_APPLICATION)
-        below = (SessionChange(slot=slot, statuses=(), closed=ClosedReason.PARENT_CLOSED) for slot in slots[1:])
-        return Handled(changes=(closed, *below))
+
+    def _answer(self, call: Call, now: int) -> Handled:
+        answer = self.law.answers.get(type(call))
+        if answer is None:
+            raise NotSupportedError(f"this CDM knows no {type(call).__name__}")
+        return answer(self, call, now)
 
     def _decrypt(self, call: Decrypt, now: int) -> Decrypted:
         decryptor: Decryptor = self.pool.remember(Decryptor)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+from player.cdm.calls import ALIKE
 from player.cdm.embedded import adopt, deliver, entries_as, opened, read_box
 from player.cdm.emulated import EmulatedCdm, Law
 from player.cdm.request import first_supported, limited
@@ -115,5 +116,6 @@ def _licensed(session: KeySession, keys: tuple[LicenseKey, ...], begin_ms: int) 
 
 
 LAW: Final = Law(
-    supports=KeySystem(init_data_types=("cenc", "keyids")), generate_request=generate_request, update=update
+    supports=KeySystem(init_data_types=("cenc", "keyids")),
+    answers={**ALIKE, GenerateRequest: generate_request, Update: update},
 )
