@@ -19,12 +19,15 @@ from player.trace.event import Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encrypted(Event):
-    """Init data was met in the media: one per run of adjacent boxes, each time (P001, P002)."""
+    """Init data was met in the media: one per run of adjacent boxes, each time (P001, P002).
+
+    Of media that the page may not look into, the type is "" and the data None (P005).
+    """
 
     name: ClassVar[str] = "eme:encrypted"
     track: int
     init_data_type: str
-    init_data: bytes
+    init_data: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +93,19 @@ class ExpirationChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingForKey(Event):
-    """Playback cannot advance for want of a key: once a stall (R009)."""
+    """Playback cannot advance for want of a key: once a stall (R009). `kid` None: no sample has named its key yet."""
 
     name: ClassVar[str] = "eme:waiting-for-key"
-    kid: KeyId
+    kid: KeyId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFailed(Event):
+    """The element's error MEDIA_ERR_DECODE: the media is corrupted, or cannot be decrypted; nothing plays on (R005)."""
+
+    name: ClassVar[str] = "eme:media-failed"
+    track: int
+    reason: str
 
 
 Output = Settled | Message | KeyStatusesChanged | SessionClosed | ExpirationChanged

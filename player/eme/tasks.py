@@ -11,7 +11,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from player.eme.cdm import Close, DeviceCall, GenerateRequest, Handled, SessionCall, SessionChange, Update, Wake
+from player.eme.cdm import (
+    Close,
+    Decrypted,
+    DeviceCall,
+    GenerateRequest,
+    Handled,
+    SessionCall,
+    SessionChange,
+    Update,
+    Wake,
+)
 from player.eme.errors import InvalidStateError, named
 from player.eme.events import ExpirationChanged, KeyStatusesChanged, Message, Output, SessionClosed, Settled
 from player.eme.session import (
@@ -57,6 +67,14 @@ def settle(state: State, pool: Pool, call: SessionCall | DeviceCall, handled: Ha
     if handled.error is not None:
         return (_rejected(state, pool, call, row, named(handled.error, handled.reason)),)
     return _resolved(state, pool, call, row, handled)
+
+
+def used(state: State, pool: Pool, decrypted: Decrypted) -> tuple[Output, ...]:
+    """What a decryption has changed: with the first use of a key its window may start (EME 7.5.4, 3.4.3)."""
+    due = decrypted.wake_at
+    if due is not None:
+        state.cdm_due = due if state.cdm_due is None else min(state.cdm_due, due)
+    return _queued(state, pool, decrypted.changes)
 
 
 def _arm(state: State, call: SessionCall | DeviceCall, handled: Handled) -> None:

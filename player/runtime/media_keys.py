@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from player.chance import Draw
 from player.clock import SECOND, Clock
 from player.eme import table
 from player.eme.access import Access
-from player.eme.cdm import Cdm, Close, Decrypted, GenerateRequest, Handled, Update, Wake
+from player.eme.cdm import Cdm, Close, Decrypt, Decrypted, GenerateRequest, Handled, Lost, Update, Wake
 from player.eme.errors import EmeTypeError, InvalidStateError
 from player.eme.events import KeyStatusesChanged, Message, Output, SessionClosed, Settled
 from player.eme.session import Session, session_id
 from player.eme.status import SessionType
+from player.eme.tasks import used
 from player.errors import EmeError
 from player.ids import Pool
 from player.runtime.media_key_session import MediaKeySession, failed
@@ -28,6 +29,14 @@ from player.runtime.task_queue import TaskQueue
 Token = GenerateRequest | Update | Close
 
 GONE: Final = -1  # no session has this slot
+
+
+class Playing(Protocol):
+    """A media element that decrypts with these keys."""
+
+    def attempt_to_resume(self) -> None:
+        """A task of the page that follows every change of key statuses (EME 6.6, Update Key Statuses 6)."""
+        ...
 
 
 class _Told(NamedTuple):
@@ -53,6 +62,7 @@ class MediaKeys:
         self._promises: dict[int, asyncio.Future[None]] = {}  # by identity of the token
         self._timer: asyncio.TimerHandle | None = None
         self._disposed = False
+        self.elements: tuple[Playing, ...] = ()  # those that these are attached to
 
     def create_session(self, session_type: str = SessionType.TEMPORARY) -> MediaKeySession:
         """Raises: EmeTypeError, NotSupportedError, InvalidStateError."""
@@ -74,6 +84,28 @@ class MediaKeys:
             promise.cancel()
         self._promises.clear()
         self._sessions.clear()
+
+    @property
+    def is_disposed(self) -> bool:
+        return self._disposed
+
+    def decrypt(self, call: Decrypt) -> Decrypted | None:
+        """One fragment for a media element. None: no session is open, and then no CDM is asked (EME 7.5.4, 2 to 4)."""
+        if self._disposed or not self._state.table:
+            return None
+        try:
+            result = self._cdm.handle(call, self._clock.now(), self._draw)
+        except Exception as error:  # noqa: BLE001  # a CDM that raises fails the media and nothing else
+            context = {"message": "the CDM raised", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+            return Decrypted(clear=call.start, error="the CDM failed")
+        if not isinstance(result, Decrypted):
+            raise TypeError("a decryption was answered as a session call")
+        self._put(used(self._state, self._pool, result))
+        if result.lost is not None:
+            self._ask(Lost(result.lost))
+        self._arm()
+        return result
 
     # ── what the sessions ask ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -106,14 +138,14 @@ class MediaKeys:
 
     # ── what the CDM answers ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _ask(self, call: Token | Wake) -> None:
+    def _ask(self, call: Token | Wake | Lost) -> None:
         if self._disposed:
             return
         outputs = table.settle(self._state, self._pool, call, self._handled(call))
         self._put(outputs)
         self._arm()
 
-    def _handled(self, call: Token | Wake) -> Handled:
+    def _handled(self, call: Token | Wake | Lost) -> Handled:
         try:
             result = self._cdm.handle(call, self._clock.now(), self._draw)
         except Exception as error:  # noqa: BLE001  # a CDM that raises fails its call and nothing else
@@ -133,11 +165,17 @@ class MediaKeys:
                 self._put_task(task)
                 self._put_task([told])
                 task = []
+                if isinstance(output, KeyStatusesChanged) and self.elements:
+                    self._queue.put(self._attempt_to_resume)
             else:
                 task.append(told)
         self._put_task(task)
         for number in self._numbers_closed(outputs):
             del self._sessions[number]
+
+    def _attempt_to_resume(self) -> None:
+        for element in self.elements:
+            element.attempt_to_resume()
 
     def _put_task(self, task: list[_Told]) -> None:
         if task:

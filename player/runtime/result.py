@@ -177,7 +177,7 @@ def _played(track: _Track, delivered: Delivered) -> PlayedTrack:
 
 def _encrypted(t: _Tally, event: Encrypted) -> None:
     t.counts["encrypted"] += 1
-    t.init_data.add(hashlib.sha256(event.init_data_type.encode() + b"\0" + event.init_data).digest())
+    t.init_data.add(hashlib.sha256(event.init_data_type.encode() + b"\0" + (event.init_data or b"")).digest())
 
 
 def _session(t: _Tally, _event: SessionCreated) -> None:
