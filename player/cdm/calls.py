@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from player.cdm.emulated import Answers, EmulatedCdm
-from player.cdm.ring import family
-from player.eme.cdm import Close, Handled, SessionChange, Wake
+from player.cdm.ring import NO_TERM, KeySession, family, find, released
+from player.eme.cdm import Close, DisplayChanged, Handled, Lost, Remove, SessionChange, Wake
+from player.eme.errors import InvalidStateError, NotSupportedError
 from player.eme.status import ClosedReason
+from player.wire.hierarchy import Output
 
 
 def close(cdm: EmulatedCdm, call: Close, now: int) -> Handled:  # noqa: ARG001 — without time
@@ -20,9 +25,56 @@ def close(cdm: EmulatedCdm, call: Close, now: int) -> Handled:  # noqa: ARG001 �
     return Handled(changes=(closed, *below))
 
 
+def remove(cdm: EmulatedCdm, call: Remove, now: int) -> Handled:
+    """EME 6.6 remove: keys are gone, a record of them is there. With a root key goes what it has opened.
+
+    Raises: InvalidStateError for a session that is closed.
+    """
+    session = find(cdm.ring, call.slot)
+    if session is None:
+        raise InvalidStateError("the session is closed")
+    for it in (session, *children(cdm, call.slot)):
+        cdm.amend(cdm.pool.remember(released, it), NO_TERM)
+    own = cdm.change_of(cdm.pool.remember(released, session), now)
+    below = (cdm.change_of(it, now) for it in children(cdm, call.slot))
+    return Handled(changes=(msgspec.structs.replace(own, announce=True), *below))
+
+
 def wake(cdm: EmulatedCdm, call: Wake, now: int) -> Handled:  # noqa: ARG001 — one of a table
     """EME Monitor for CDM State Changes: what time alone has changed."""
     return Handled(changes=tuple(cdm.change_of(it, now) for it in cdm.at(now).timed()))
 
 
-ALIKE: Final[Answers] = MappingProxyType({Close: close, Wake: wake})
+def display_changed(cdm: EmulatedCdm, call: DisplayChanged, now: int) -> Handled:
+    """Another display is attached: keys with an output rule are what it makes of them.
+
+    Raises: NotSupportedError for an HDCP version that nobody knows.
+    """
+    if call.hdcp not in ("", *Output):
+        raise NotSupportedError(f"HDCP {call.hdcp!r}")
+    cdm.device = cdm.pool.intern(replace(cdm.device, hdcp=call.hdcp))
+    ruled = [it for it in cdm.ring if any(key.output for key in it.keys)]
+    return Handled(changes=tuple(cdm.change_of(it, now) for it in sorted(ruled, key=_depth)))
+
+
+def lost(cdm: EmulatedCdm, call: Lost, now: int) -> Handled:  # noqa: ARG001 — one of a table
+    """EME "CDM Unavailable": every session closes with the same reason, and no parent closes its children."""
+    changes = tuple(SessionChange(slot=it.slot, statuses=(), closed=call.reason) for it in cdm.ring)
+    cdm.leave([it.slot for it in cdm.ring])
+    if call.reason is ClosedReason.INTERNAL_ERROR:
+        cdm.device = cdm.pool.intern(replace(cdm.device, lost=True))
+    return Handled(changes=changes)
+
+
+def children(cdm: EmulatedCdm, slot: int) -> tuple[KeySession, ...]:
+    """The sessions whose root key is in this one, in creation order."""
+    return tuple(it for it in cdm.ring if it.parent == slot)
+
+
+def _depth(session: KeySession) -> bool:
+    return session.parent is not None
+
+
+ALIKE: Final[Answers] = MappingProxyType(
+    {Close: close, DisplayChanged: display_changed, Lost: lost, Remove: remove, Wake: wake}
+)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from player.cdm.emulated import EmulatedCdm
 from player.cdm.ring import HeldKey, KeySession, added, find, windowed
 from player.eme.cdm import GenerateRequest, Handled, SessionChange, Statuses
-from player.eme.errors import EmeTypeError, NotSupportedError
+from player.eme.errors import EmeTypeError, NotSupportedError, QuotaExceededError
 from player.eme.status import ClosedReason, KeyStatus, SessionType
 from player.errors import LicenseError
 from player.ids import KeyId
@@ -122,7 +122,9 @@ def _merge(cdm: EmulatedCdm, slot: int, parent: int, keys: tuple[HeldKey, ...], 
     root = find(cdm.ring, parent)
     if root is None:
         raise NotSupportedError("the root's session is gone")
-    root = replace(root, keys=windowed(added(root.keys, keys)))
+    root = replace(root, keys=windowed(added(root.keys, keys), cdm.spec.root_window_periods))
+    if len(root.keys) > cdm.spec.max_keys:
+        raise QuotaExceededError(f"{len(root.keys)} keys in a session that takes {cdm.spec.max_keys}")
     cdm.amend(root)
     merged = SessionChange(slot=slot, statuses=(), closed=ClosedReason.PARENT_MERGED)
     return Handled(changes=(merged, cdm.change_of(root, now)))
@@ -130,8 +132,9 @@ def _merge(cdm: EmulatedCdm, slot: int, parent: int, keys: tuple[HeldKey, ...], 
 
 def _candidates(cdm: EmulatedCdm, kid: KeyId, now: int) -> Iterator[tuple[int | None, HeldKey]]:
     yield from cdm.at(now).roots(kid)
-    if kid in cdm.spec.roots:
-        yield None, HeldKey(kid=kid, key=cdm.spec.roots[kid], wraps=True)
+    for named, key in reversed(cdm.device.roots):
+        if named == kid:
+            yield None, HeldKey(kid=kid, key=key, wraps=True)
 
 
 def _unwrapped(cdm: EmulatedCdm, data: bytes, root: HeldKey) -> tuple[tuple[HeldKey, ...], int]:

@@ -14,14 +14,16 @@ from typing import Final
 from player.cdm.calls import ALIKE
 from player.cdm.embedded import adopt, deliver, entries_as, opened, read_box
 from player.cdm.emulated import EmulatedCdm, Law
+from player.cdm.renewal import renew
 from player.cdm.request import first_supported, limited
-from player.cdm.ring import HeldKey, KeySession, added
+from player.cdm.ring import HeldKey, KeySession, Term, added
 from player.cdm.spec import OnMissingRoot
+from player.cdm.window import used
 from player.clock import MILLISECOND
-from player.eme.access import KeySystem
-from player.eme.cdm import GenerateRequest, Handled, Update
+from player.eme.cdm import GenerateRequest, Handled, Update, Wake
 from player.eme.errors import EmeTypeError, NotSupportedError
 from player.eme.init_data import InitData, common_key_ids, sanitize
+from player.eme.key_system import KeySystem
 from player.eme.status import KeyStatus, MessageType, SessionType
 from player.ids import HIERARCHY_SYSTEM, KeyId
 from player.isobmff.pssh import Pssh
@@ -51,19 +53,38 @@ def update(cdm: EmulatedCdm, call: Update, now: int) -> Handled:
     license_ = cdm.license(hierarchy.read_license, call.response)
     if license_.policy.persist and before.session_type is SessionType.TEMPORARY:
         raise EmeTypeError("a license to be stored, for a session that stores nothing")
-    session = cdm.check_room(cdm.pool.remember(_licensed, before, license_.keys, license_.policy.nbf_ms or 0))
-    cdm.put(session, license_.policy.exp_ms or 0)
+    cdm.check_asked(before, (it.kid for it in license_.keys))
+    policy = license_.policy
+    session = cdm.check_room(cdm.pool.remember(_licensed, before, license_.keys, policy.nbf_ms or 0))
+    cdm.put(session, Term(end_ms=policy.exp_ms or 0, renew_ms=policy.renew_at_ms or 0))
     adopted = adopt(cdm, call.slot, now)
     own = cdm.session(call.slot)
     following = (it for it in cdm.ring if it is not own and (it.parent == call.slot or it.slot in adopted))
     return Handled(changes=(cdm.change_of(own, now), *(cdm.change_of(it, now) for it in following)))
 
 
+def wake(cdm: EmulatedCdm, call: Wake, now: int) -> Handled:
+    """A renewal is a request for the same keys once more."""
+    return renew(cdm, call, now, _request)
+
+
 def _ask(cdm: EmulatedCdm, session: KeySession, kids: tuple[KeyId, ...], now: int) -> Handled:
-    time_ms = cdm.wall(now) // MILLISECOND
-    request = LicenseRequest(kids=limited(kids), type=session.session_type, time_ms=time_ms)
+    session = replace(session, asked=limited(kids))
+    body = _request(cdm, session, now)
     cdm.put(session)
-    return Handled(message=(MessageType.LICENSE_REQUEST, hierarchy.write_request(request)))
+    return Handled(message=(MessageType.LICENSE_REQUEST, body))
+
+
+def _request(cdm: EmulatedCdm, session: KeySession, now: int) -> bytes:
+    wall = cdm.wall(now)
+    return hierarchy.write_request(
+        LicenseRequest(
+            kids=session.asked,
+            type=session.session_type,
+            robustness=cdm.spec.robustness_level,
+            time_ms=None if wall is None else wall // MILLISECOND,
+        )
+    )
 
 
 def _ask_for_root(cdm: EmulatedCdm, session: KeySession, wrapped: Blob, now: int) -> Handled:
@@ -71,6 +92,8 @@ def _ask_for_root(cdm: EmulatedCdm, session: KeySession, wrapped: Blob, now: int
 
 
 def _wait_for_root(cdm: EmulatedCdm, session: KeySession, wrapped: Blob, now: int) -> Handled:
+    if session.session_type is not SessionType.TEMPORARY:
+        raise NotSupportedError("embedded keys are not stored")
     session = replace(session, licensed=False, keyless=entries_as(wrapped, KeyStatus.STATUS_PENDING))
     cdm.put(session)
     return Handled(changes=(cdm.change_of(session, now),))
@@ -102,7 +125,7 @@ def _supported(box: Pssh) -> Pssh | None:
 
 
 def _licensed(session: KeySession, keys: tuple[LicenseKey, ...], begin_ms: int) -> KeySession:
-    held = (
+    held = tuple(
         HeldKey(
             kid=it.kid,
             key=it.key,
@@ -112,10 +135,13 @@ def _licensed(session: KeySession, keys: tuple[LicenseKey, ...], begin_ms: int) 
         )
         for it in keys
     )
-    return replace(session, keys=added(session.keys, held))
+    named = {it.kid for it in held}
+    keyless = tuple(it for it in session.keyless if it[0] not in named)
+    return replace(session, keys=added(session.keys, held), keyless=keyless)
 
 
 LAW: Final = Law(
     supports=KeySystem(init_data_types=("cenc", "keyids")),
-    answers={**ALIKE, GenerateRequest: generate_request, Update: update},
+    answers={**ALIKE, GenerateRequest: generate_request, Update: update, Wake: wake},
+    used=used,
 )

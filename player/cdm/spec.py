@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from player.cdm.device import Device
 from player.cdm.quirks import QUIRKS
 from player.errors import UsageError
 from player.ids import ContentKey, KeyId
@@ -16,6 +17,7 @@ from player.wire.hierarchy import Output
 EMBEDDED_KEYS: Final = "embedded_keys"
 FEATURES: Final = frozenset({EMBEDDED_KEYS})
 MAX_KEYS_PER_SESSION: Final = 128  # choice: as Chromium; EME asks for a high minimum
+ROOT_WINDOW_PERIODS: Final = 16  # whose embedded keys a merged root keeps; a choice: as many as children are kept
 
 
 class OnMissingRoot(StrEnum):
@@ -26,11 +28,37 @@ class OnMissingRoot(StrEnum):
     REJECT = "reject"  # NotSupportedError
 
 
+class OutputRestricted(StrEnum):
+    """What becomes of samples whose key is output-restricted."""
+
+    BLOCK = "block"
+    PASS = "pass"  # noqa: S105 — shown all the same
+
+
+class ExtraKeys(StrEnum):
+    """What becomes of a license with keys that its session has not asked for."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"  # TypeError
+
+
+class OnSessionLimit(StrEnum):
+    """What happens to a session more than the device has room for."""
+
+    REFUSE = "refuse"  # QuotaExceededError
+    EVICT = "evict"  # the oldest child closes, else the session that was not updated for longest: resource-evicted
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CdmSpec:
-    """`roots`: root keys baked into the device. `single_session`: embedded keys join the root's session (old devices).
+    """One device. Raises: UsageError for a name that nobody knows.
 
-    `hdcp`: what the emulated display can do. Raises: UsageError for a name that nobody knows.
+    `roots`: root keys baked into the device. `single_session`: embedded keys join the root's session (old devices),
+    which keeps those of the newest `root_window_periods`. `max_sessions` None: no limit.
+    `hdcp`: what the emulated display can do, "" nothing. `downscale_hdcp`: a display that can do this much shows at
+    lower quality what it may not show in full, "": none does. `robustness_level` is told in requests.
+    `clock`: without one the device tells no time, and nothing starts, expires or is renewed on it.
+    `playback_window_s`: keys expire so long after they were first used, unless they end before; None: no such rule.
     """
 
     features: tuple[str, ...] = ()
@@ -40,16 +68,37 @@ class CdmSpec:
     roots: Mapping[KeyId, ContentKey] = field(default_factory=lambda: MappingProxyType({}))
     hdcp: str = Output.HDCP_2_3
     max_keys: int = MAX_KEYS_PER_SESSION
+    robustness_level: int = 1
+    clock: bool = True
+    downscale_hdcp: str = ""
+    output_restricted: str = OutputRestricted.BLOCK
+    playback_window_s: float | None = None
+    extra_keys: str = ExtraKeys.ACCEPT
+    max_sessions: int | None = None
+    on_session_limit: str = OnSessionLimit.REFUSE
+    root_window_periods: int = ROOT_WINDOW_PERIODS
 
     def __post_init__(self) -> None:
         _known("feature", self.features, FEATURES)
         _known("quirk", self.quirks, QUIRKS)
         _known("answer to a missing root key", (self.on_missing_root,), tuple(OnMissingRoot))
-        _known("HDCP version", (self.hdcp,), tuple(Output))
+        _known("HDCP version", (self.hdcp, self.downscale_hdcp), ("", *Output))
+        _known("use of a restricted output", (self.output_restricted,), tuple(OutputRestricted))
+        _known("answer to keys nobody asked for", (self.extra_keys,), tuple(ExtraKeys))
+        _known("answer to a session too many", (self.on_session_limit,), tuple(OnSessionLimit))
 
     @property
     def embedded_keys(self) -> bool:
         return EMBEDDED_KEYS in self.features
+
+    def device(self) -> Device:
+        """The device before anything has happened to it."""
+        return Device(
+            hdcp=self.hdcp,
+            downscale_hdcp=self.downscale_hdcp,
+            passes=self.output_restricted == OutputRestricted.PASS,
+            roots=tuple(self.roots.items()),
+        )
 
 
 def _known(what: str, given: Iterable[str], names: Iterable[str]) -> None:

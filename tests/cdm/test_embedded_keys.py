@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from player.cdm.ring import ROOT_WINDOW_PERIODS
-from player.cdm.spec import CdmSpec
+from player.cdm.spec import ROOT_WINDOW_PERIODS, CdmSpec
 from player.clock import MILLISECOND
 from player.eme import table
 from player.eme.cdm import GenerateRequest, Handled

@@ -39,7 +39,7 @@ def opened(system: System) -> Client:
 def situation(client: Client) -> object:
     """All that a client has; rings and tables are interned, so the same one is the same object."""
     state, cdm = client.state, client.inner
-    return (state.table, state.ends, state.cdm_due, state.sessions_made, cdm.ring, cdm.ends)
+    return (state.table, state.ends, state.cdm_due, state.sessions_made, cdm.ring, cdm.terms)
 
 
 def feed(client: Client, response: bytes) -> bool:

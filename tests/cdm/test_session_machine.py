@@ -63,11 +63,11 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(slot=slots, damaged=st.sampled_from([b"{}", b"[]", b"\xff", license_(1)[:-1], license_(1) + b"x"]))
     def damaged_license(self, slot: int, damaged: bytes) -> None:
-        before = (self.client.state.table, self.client.state.ends, self.client.inner.ring, self.client.inner.ends)
+        before = (self.client.state.table, self.client.state.ends, self.client.inner.ring, self.client.inner.terms)
         try:
             self.client.update(slot, damaged)
         except EmeError:
-            after = (self.client.state.table, self.client.state.ends, self.client.inner.ring, self.client.inner.ends)
+            after = (self.client.state.table, self.client.state.ends, self.client.inner.ring, self.client.inner.terms)
             assert all(one is other for one, other in zip(before, after, strict=True))
         else:
             raise AssertionError("a damaged license was taken")

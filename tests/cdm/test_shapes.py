@@ -54,7 +54,7 @@ def test_two_clients_in_the_same_situation_share_their_tables(situation: Callabl
     assert one.state.table is other.state.table
     assert one.inner.ring is other.inner.ring
     assert one.state.ends is None
-    assert one.inner.ends is None
+    assert one.inner.terms is None
 
 
 @situations
@@ -85,7 +85,7 @@ def test_a_client_that_is_dropped_leaves_nothing(situation: Callable[[Pool], Cli
 def test_a_closed_client_holds_only_shared_empties() -> None:
     client = closed(Pool())
     assert client.state.table == client.inner.ring == ()
-    assert (client.state.ends, client.inner.ends, client.state.cdm_due) == (None, None, None)
+    assert (client.state.ends, client.inner.terms, client.state.cdm_due) == (None, None, None)
 
 
 def test_state_and_cdm_of_a_client_at_rest_are_two_small_objects() -> None:
@@ -104,7 +104,7 @@ def test_licenses_with_different_ends_share_their_keys() -> None:
         client.update(client.ask(1), license_(1, policy=Policy(exp_ms=2**50 + number)))
     one, other = clients
     assert one.inner.ring is other.inner.ring
-    assert one.inner.ends != other.inner.ends
+    assert one.inner.terms != other.inner.terms
     assert isinstance(one.cdm, EmulatedCdm)
 
 
