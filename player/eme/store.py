@@ -17,7 +17,15 @@ class Store(Protocol):
         ...
 
     def write(self, records: Mapping[str, bytes | None]) -> None:
-        """All of them or none; they are on the disk when this returns. None clears a record."""
+        """All of them or none; they are on the disk when this returns. None clears a record.
+
+        A session that was claimed before its origin's data was cleared is not written: nothing brings it back.
+        Raises: QuotaExceededError where the disk does not take them.
+        """
+        ...
+
+    def knows(self, session_id: str) -> bool:
+        """Whether a session of this id is open, stored or was stored once: such an id is not given again."""
         ...
 
     def claim(self, session_id: str) -> bool:

@@ -28,6 +28,11 @@ class SystemClock:
         return (time.monotonic_ns() - self._zero_ns) // _NS
 
 
+def wall_ms() -> int:
+    """Wall time for what outlives a run: ms since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
 def running_clock() -> Clock:
     """The virtual loop where one is running, else a new system clock that starts now."""
     loop = asyncio.get_running_loop()

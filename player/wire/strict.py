@@ -29,13 +29,13 @@ class _VetoError(Exception):
     """A hook's veto; never leaves this module."""
 
 
-def read_object(data: bytes, what: str) -> JsonObject:
-    """The JSON object in `data`; `what` names the document in errors.
+def read_object(data: bytes, what: str, *, most: int = MAX_DOCUMENT_BYTES) -> JsonObject:
+    """The JSON object in `data` of `most` bytes at most; `what` names the document in errors.
 
     Raises: LicenseError. It never quotes the document, nor holds it: a license is full of keys.
     """
-    if len(data) > MAX_DOCUMENT_BYTES:
-        raise LicenseError("too-large", f"{what}: {len(data)} bytes, at most {MAX_DOCUMENT_BYTES} are read")
+    if len(data) > most:
+        raise LicenseError("too-large", f"{what}: {len(data)} bytes, at most {most} are read")
     value, fault = _parse(data)
     if fault:
         raise LicenseError("bad-json", f"{what}: {fault}")
