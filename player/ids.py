@@ -5,7 +5,6 @@ Raises ValueError only: readers that know the place of the bytes add it.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Hashable
 from typing import Any, Final, Self, TypeVar, cast
 
@@ -14,6 +13,12 @@ POOL_ENTRIES: Final = 1 << 16  # far beyond what the clients of one crypto perio
 CENC_KEY_ID_BYTES: Final = 16  # ISO/IEC 23001-7: a KID is a UUID
 
 T = TypeVar("T", bound=Hashable)
+
+
+def _grouped(raw: bytes) -> str:
+    """16 bytes as text in the form of a UUID; the standard library's class takes a while to load."""
+    text = raw.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def _hex16(text: str) -> bytes:
@@ -54,7 +59,7 @@ class KeyId(bytes):
         return not any(self)
 
     def __str__(self) -> str:
-        return str(uuid.UUID(bytes=bytes(self))) if len(self) == CENC_KEY_ID_BYTES else self.hex()
+        return _grouped(self) if len(self) == CENC_KEY_ID_BYTES else self.hex()
 
     def __repr__(self) -> str:
         return f"KeyId({self})"
@@ -75,7 +80,7 @@ class SystemId(bytes):
         return cls(_hex16(text))
 
     def __str__(self) -> str:
-        return str(uuid.UUID(bytes=bytes(self)))
+        return _grouped(self)
 
     def __repr__(self) -> str:
         return f"SystemId({self})"

@@ -6,8 +6,10 @@ Small parts are gathered, since a call for each would cost more than its bytes.
 from __future__ import annotations
 
 import os
-from threading import Thread
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from threading import Thread
 
 LARGE_BYTES: Final = 1 << 18  # a choice: parts from here on are worth a thread and not worth a copy
 GATHERED_BYTES: Final = 1 << 20  # small parts are written once there are so many bytes of them
@@ -52,6 +54,8 @@ class Writer:
             self._wait()
 
     def _begin(self, part: bytes | memoryview) -> None:
+        from threading import Thread  # files of small parts never need it
+
         self._wait()
         self._thread = Thread(target=self._write_all, args=(self._at, memoryview(part)))
         self._thread.start()
