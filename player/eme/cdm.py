@@ -7,6 +7,7 @@ this line outwards.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -107,7 +108,7 @@ class Decrypt(msgspec.Struct, frozen=True, gc=False):
 
     track: int  # number of the track buffer in the player
     buffer: bytearray  # the fragment's data; sample offsets count from its start
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     start: int  # index of the first sample to decrypt
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from player.drm.keys import Verdict
@@ -63,19 +64,15 @@ def _release(m: Machine, track: Track, count: int) -> None:
 
 def _clear_run(head: Pending) -> int:
     """How many samples from here on are not protected."""
-    samples = head.fragment.samples
-    stop = next((i for i in range(head.start, len(samples)) if samples[i].protection is not None), len(samples))
-    return stop - head.start
+    runs = head.fragment.samples.protections_from(head.start)
+    return sum(count for count, _ in takewhile(lambda run: run[1] is None, runs))
 
 
 def _run_of(head: Pending) -> int:
     """How many samples from here on have the key of the first."""
-    samples, kid = head.fragment.samples, head.kid()
-    for i in range(head.start, len(samples)):
-        protection = samples[i].protection
-        if protection is not None and protection.kid != kid:
-            return i - head.start
-    return len(samples) - head.start
+    kid = head.kid()
+    runs = head.fragment.samples.protections_from(head.start)
+    return sum(count for count, _ in takewhile(lambda run: run[1] is None or run[1].kid == kid, runs))
 
 
 def _undecipherable(track: Track, reason: str) -> KeystormError:

@@ -6,7 +6,8 @@ in `auxiliary`, the same way for both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, islice
 from struct import Struct, unpack_from
 from typing import Final, NamedTuple
 
@@ -24,75 +25,87 @@ _U32: Final = Struct(">I")
 _OFFSET: Final = (("I", 4), ("Q", 8))  # by version of saio
 
 
+class Sizes(NamedTuple):
+    """Bytes of something that each sample has; `each` None: they differ, by `several`."""
+
+    samples: int
+    each: int | None
+    several: Sequence[int] = ()
+
+    @classmethod
+    def of(cls, sizes: Sequence[int]) -> Sizes:
+        if not sizes or sizes.count(sizes[0]) == len(sizes):
+            return cls(len(sizes), sizes[0] if sizes else 0)
+        return cls(len(sizes), None, tuple(sizes))
+
+    @property
+    def total(self) -> int:
+        return sum(self.several) if self.each is None else self.each * self.samples
+
+    @property
+    def all(self) -> Sequence[int]:
+        return self.several if self.each is None else (self.each,) * self.samples
+
+
 class Entries(NamedTuple):
-    """One entry a sample, one after the other."""
+    """One entry a sample. `places`: how many lie one after the other, and where the first of them begins."""
 
-    start: int
-    sizes: list[int]
+    places: tuple[tuple[int, int], ...]
+    sizes: Sizes
+
+    def starts(self) -> Iterator[int]:
+        """Of each entry."""
+        sizes = iter(self.sizes.all)
+        for samples, start in self.places:
+            yield from list(accumulate(islice(sizes, samples), initial=start))[:-1]
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Start and end of the bytes at each place."""
+        sizes = iter(self.sizes.all)
+        for samples, start in self.places:
+            yield start, start + sum(islice(sizes, samples))
 
 
-def in_senc(data: bytes, senc: Box, iv_sizes: Sequence[int]) -> Entries:
+def in_senc(data: bytes, senc: Box, iv_sizes: Sizes) -> Entries:
     """The entries of a `senc` for samples with IVs of these sizes.
 
     Raises: MediaError `bad-aux` unless they are one a sample and use the box up exactly.
     """
     _, flags = full_header(data, senc, 8)
     (count,) = _U32.unpack_from(data, senc.body + 4)
-    if count != len(iv_sizes):
-        raise senc.fault("bad-aux", f"{count} entries for {len(iv_sizes)} samples", _SENC)
+    if count != iv_sizes.samples:
+        raise senc.fault("bad-aux", f"{count} entries for {iv_sizes.samples} samples", _SENC)
     start = senc.body + 8
-    sizes = _sizes_with_tables(data, senc, start, iv_sizes) if flags & _HAS_SUBSAMPLES else list(iv_sizes)
-    if start + sum(sizes) != senc.end:
-        raise senc.fault("bad-aux", f"{count} entries of {sum(sizes)} bytes in {senc.end - start}", _SENC)
-    return Entries(start, sizes)
-
-
-def are_equal(numbers: Sequence[int]) -> bool:
-    return bool(numbers) and numbers.count(numbers[0]) == len(numbers)
+    sizes = _sizes_with_tables(data, senc, start, iv_sizes) if flags & _HAS_SUBSAMPLES else iv_sizes
+    if start + sizes.total != senc.end:
+        raise senc.fault("bad-aux", f"{count} entries of {sizes.total} bytes in {senc.end - start}", _SENC)
+    return Entries(((count, start),), sizes)
 
 
 def promises_subsamples(data: bytes, senc: Box) -> bool:
     return bool(full_header(data, senc)[1] & _HAS_SUBSAMPLES)
 
 
-def by_saio(data: bytes, saiz: Box, saio: Box, base: int, sample_count: int) -> Entries:
+def by_saio(data: bytes, saiz: Box, saio: Box, base: int, runs: Sequence[int]) -> Entries:
     """The entries that `saio` points at and `saiz` measures; offsets count from `base`.
 
-    Raises: MediaError `bad-aux` unless they are one a sample, in one run, inside the resource.
+    `runs`: how many samples lie one after the other. There is one offset for each run, or one for all entries.
+
+    Raises: MediaError `bad-aux` unless the entries are one a sample, and inside the resource.
     """
-    sizes = _saiz_sizes(data, saiz, sample_count)
-    offsets = _saio_offsets(data, saio)
-    if len(offsets) != 1:
-        raise saio.fault("bad-aux", f"{len(offsets)} offsets, 1 can be read", _SAIO)
-    entries = Entries(base + offsets[0], sizes)
-    _check_inside(data, saio, entries)
-    return entries
-
-
-def entries_by_saio(data: bytes, saiz: Box, saio: Box, counts: Sequence[int]) -> list[Entries]:
-    """As `by_saio` for absolute offsets, of which there may be one for each chunk; `counts`: samples of each.
-
-    Raises: MediaError `bad-aux` as there.
-    """
-    sizes = _saiz_sizes(data, saiz, sum(counts))
+    sizes = _saiz_sizes(data, saiz, sum(runs))
     offsets = _saio_offsets(data, saio)
     if len(offsets) == 1:
-        counts = [len(sizes)]
-    if len(offsets) != len(counts):
-        raise saio.fault("bad-aux", f"{len(offsets)} offsets for {len(counts)} chunks", _SAIO)
-    found: list[Entries] = []
-    first = 0
-    for start, count in zip(offsets, counts, strict=True):
-        entries = Entries(start, sizes[first : first + count])
-        _check_inside(data, saio, entries)
-        found.append(entries)
-        first += count
-    return found
-
-
-def _check_inside(data: bytes, saio: Box, entries: Entries) -> None:
-    if not 0 <= entries.start <= entries.start + sum(entries.sizes) <= len(data):
-        raise saio.fault("bad-aux", f"it points at {entries.start}, the resource ends at {len(data)}", _SAIO)
+        runs = (sizes.samples,)
+    if len(offsets) != len(runs):
+        raise saio.fault("bad-aux", f"{len(offsets)} offsets, 1 or {len(runs)} can be read", _SAIO)
+    entries = Entries(tuple((samples, base + offset) for samples, offset in zip(runs, offsets, strict=True)), sizes)
+    if sizes.total > len(data):  # in places that overlap
+        raise saiz.fault("bad-aux", f"{sizes.total} bytes of entries in a resource of {len(data)}", _SAIZ)
+    for start, end in entries.spans():
+        if not 0 <= start <= end <= len(data):
+            raise saio.fault("bad-aux", f"it points at {start}, the resource ends at {len(data)}", _SAIO)
+    return entries
 
 
 def info_type(data: bytes, box: Box) -> bytes | None:
@@ -104,32 +117,36 @@ def info_type(data: bytes, box: Box) -> bytes | None:
     return data[box.body + 4 : box.body + 8]
 
 
-def _sizes_with_tables(data: bytes, senc: Box, start: int, iv_sizes: Sequence[int]) -> list[int]:
-    sizes = _equal_sizes(data, senc, start, iv_sizes)
-    position = start + sum(sizes)
-    for iv_size in iv_sizes[len(sizes) :]:
+def _sizes_with_tables(data: bytes, senc: Box, start: int, iv_sizes: Sizes) -> Sizes:
+    size = _common_size(data, senc, start, iv_sizes)
+    if size is not None:
+        return Sizes(iv_sizes.samples, size)
+    sizes: list[int] = []
+    position = start
+    for iv_size in iv_sizes.all:
         at = position + iv_size
         if at + _COUNT.size > senc.end:
-            raise senc.fault("bad-aux", f"{len(iv_sizes)} entries promised, {len(sizes)} present", _SENC, at=position)
+            raise senc.fault(
+                "bad-aux", f"{iv_sizes.samples} entries promised, {len(sizes)} present", _SENC, at=position
+            )
         sizes.append(iv_size + _COUNT.size + _PAIR_BYTES * (data[at] << 8 | data[at + 1]))
         position += sizes[-1]
-    return sizes
+    return Sizes.of(sizes)
 
 
-def _equal_sizes(data: bytes, senc: Box, start: int, iv_sizes: Sequence[int]) -> list[int]:
-    """The usual case at once: as many subsamples in each entry as in the first. [] where it is not so."""
-    if not are_equal(iv_sizes) or start + iv_sizes[0] + _COUNT.size > senc.end:
-        return []
-    at = start + iv_sizes[0]
-    (pairs,) = _COUNT.unpack_from(data, at)
-    count, size = len(iv_sizes), iv_sizes[0] + _COUNT.size + _PAIR_BYTES * pairs
-    if start + count * size != senc.end:
-        return []
-    is_same = all(data[at + i : senc.end : size] == data[at + i : at + i + 1] * count for i in range(_COUNT.size))
-    return [size] * count if is_same else []
+def _common_size(data: bytes, senc: Box, start: int, iv_sizes: Sizes) -> int | None:
+    """The usual case at once: as many subsamples in each entry as in the first. None where it is not so."""
+    if iv_sizes.each is None or start + iv_sizes.each + _COUNT.size > senc.end:
+        return None
+    at, end, count = start + iv_sizes.each, senc.end, iv_sizes.samples
+    size = iv_sizes.each + _COUNT.size + _PAIR_BYTES * (data[at] << 8 | data[at + 1])
+    if start + count * size != end:
+        return None
+    is_same = all(data[at + i : end : size] == data[at + i : at + i + 1] * count for i in range(_COUNT.size))
+    return size if is_same else None
 
 
-def _saiz_sizes(data: bytes, saiz: Box, sample_count: int) -> list[int]:
+def _saiz_sizes(data: bytes, saiz: Box, sample_count: int) -> Sizes:
     position = behind_info_type(data, saiz)
     require(saiz, position - saiz.body + 5)
     default = data[position]
@@ -137,9 +154,9 @@ def _saiz_sizes(data: bytes, saiz: Box, sample_count: int) -> list[int]:
     if count != sample_count:
         raise saiz.fault("bad-aux", f"{count} entries for {sample_count} samples", _SAIZ)
     if default:
-        return [default] * count
+        return Sizes(count, default)
     require_table(saiz, position + 5, count, 1)
-    return list(data[position + 5 : position + 5 + count])
+    return Sizes.of(data[position + 5 : position + 5 + count])
 
 
 def _saio_offsets(data: bytes, saio: Box) -> Sequence[int]:

@@ -12,15 +12,17 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from player.errors import MediaError
-from player.isobmff.aux_boxes import Entries, entries_by_saio, in_senc, info_type
-from player.isobmff.auxiliary import Auxiliary, Wanted, read_entries
+from player.isobmff.aux_boxes import Sizes
+from player.isobmff.auxiliary import Wanted, auxiliary_of
 from player.isobmff.boxes import Box, Walk, top_level
-from player.isobmff.groups import is_seig, protections, read_sbgp
+from player.isobmff.groups import protections, read_sbgp
 from player.isobmff.init import read_moov, sample_table
 from player.isobmff.model import BrokenSegmentError, Fragment, InitSegment, MediaSegment, SampleEntry, Track
-from player.isobmff.sample import Protection, Sample
+from player.isobmff.sample import Protection
 from player.isobmff.sample_tables import Chunk, read_chunks, read_durations, read_sizes
+from player.isobmff.samples import Auxiliary, Decoded, Samples, in_a_row, joined, nothing, without_ranges_of_clear
 from player.isobmff.segment import parse_media
+from player.isobmff.traf import single_boxes
 
 _CLAUSE: Final = "14496-12, 8.7"
 
@@ -30,10 +32,10 @@ class _Table(NamedTuple):
 
     track: Track
     chunks: Sequence[Chunk]
-    sizes: Sequence[int]
-    durations: Sequence[int]
+    sizes: tuple[int, ...]
+    durations: tuple[int, ...]
     applied: Sequence[Protection | None]
-    auxiliary: Auxiliary
+    auxiliary: Decoded
 
 
 def parse_file(data: bytes) -> MediaSegment:
@@ -104,8 +106,11 @@ def _read_track(walk: Walk, stbl: Box, boxes: Sequence[Box], track: Track) -> _T
     chunks = read_chunks(walk.data, _needed(stbl, one_of, b"stsc"), _needed(stbl, one_of, b"stco", b"co64"), len(sizes))
     if sum(sizes) > len(walk.data):
         raise sizes_box.fault("bad-reference", f"{sum(sizes)} bytes of samples", _CLAUSE)
-    applied = _applied(walk, boxes, stbl, track, chunks, len(sizes))
-    auxiliary = _read_auxiliary(walk, stbl, boxes, chunks, applied, sizes)
+    entries = _entries(stbl, track, chunks)
+    scheme = next((entry.scheme for entry in entries if entry.scheme is not None), None)
+    ours = single_boxes(walk, boxes, scheme)
+    applied = _applied(walk, stbl, ours.get(b"sbgp"), track, entries)
+    auxiliary = _auxiliary(walk, stbl, ours, chunks, applied, sizes)
     return _Table(track, chunks, sizes, durations, applied, auxiliary)
 
 
@@ -116,21 +121,25 @@ def _needed(stbl: Box, boxes: Mapping[bytes, Box], *kinds: bytes) -> Box:
     raise stbl.fault("bad-box", f"no {kinds[0].decode('ascii')}", "14496-12, 8.5.1")
 
 
-def _applied(
-    walk: Walk, boxes: Sequence[Box], stbl: Box, track: Track, chunks: Sequence[Chunk], count: int
-) -> Sequence[Protection | None]:
-    """What protects each sample: its group before the entry of its chunk."""
-    entries: list[SampleEntry] = []
+def _entries(stbl: Box, track: Track, chunks: Sequence[Chunk]) -> Sequence[SampleEntry]:
+    """Of each sample: that of its chunk."""
+    found: list[SampleEntry] = []
     for chunk in chunks:
         if not 1 <= chunk.entry <= len(track.entries):
             reason = f"sample description {chunk.entry}, {len(track.entries)} there"
             raise stbl.fault("bad-reference", reason, "14496-12, 8.7.4")
-        entries += [track.entries[chunk.entry - 1]] * chunk.samples
+        found += [track.entries[chunk.entry - 1]] * chunk.samples
+    return found
+
+
+def _applied(
+    walk: Walk, stbl: Box, sbgp: Box | None, track: Track, entries: Sequence[SampleEntry]
+) -> Sequence[Protection | None]:
+    """What protects each sample: its group before its entry, which is clear for good where it has no scheme."""
     applied = [entry.protection for entry in entries]
-    sbgp = next((box for box in boxes if box.type == b"sbgp" and is_seig(walk, box)), None)
     if sbgp is not None and any(entry.scheme is not None for entry in track.entries):
         position = 0
-        for size, index in read_sbgp(walk, sbgp, count):
+        for size, index in read_sbgp(walk, sbgp, len(entries)):
             if index:
                 ((_, group),) = protections(sbgp, [(size, index)], None, track.groups, (), size)
                 applied[position : position + size] = [
@@ -142,70 +151,47 @@ def _applied(
     return applied
 
 
-def _read_auxiliary(
+def _auxiliary(
     walk: Walk,
     stbl: Box,
-    boxes: Sequence[Box],
+    boxes: Mapping[bytes, Box],
     chunks: Sequence[Chunk],
     applied: Sequence[Protection | None],
-    sizes: Sequence[int],
-) -> Auxiliary:
-    """From `senc` if it is consistent, else from `saiz` and `saio`."""
-    wanted = Wanted(sizes, [0 if each is None else each.iv_size for each in applied])
+    sizes: tuple[int, ...],
+) -> Decoded:
+    """At absolute offsets, of which there may be one a chunk (14496-12, 8.7.9)."""
     if all(each is None for each in applied):
-        return Auxiliary([b""] * len(sizes), [()] * len(sizes))
-    scheme = next(each.scheme for each in applied if each is not None).encode()
-    found = {
-        box.type: box
-        for box in reversed(boxes)
-        if box.type == b"senc" or (box.type in (b"saiz", b"saio") and info_type(walk.data, box) in (None, scheme))
-    }
-    fault: MediaError | None = None
-    if b"senc" in found:
-        try:
-            return read_entries(walk.data, found[b"senc"], in_senc(walk.data, found[b"senc"], wanted.iv_sizes), wanted)
-        except MediaError as error:
-            fault = error
-    if b"saiz" not in found or b"saio" not in found:
-        if fault is not None or any(wanted.iv_sizes):
-            raise fault or stbl.fault("bad-aux", "no auxiliary information and no constant IV", "23001-7, 7")
-        return Auxiliary([b""] * len(sizes), [()] * len(sizes))
-    parts = entries_by_saio(walk.data, found[b"saiz"], found[b"saio"], [chunk.samples for chunk in chunks])
-    read = _read_parts(walk.data, found[b"saio"], parts, wanted)
-    if fault is not None:
-        walk.warn("aux-conflict", found[b"senc"], fault.reason)
-    return read
-
-
-def _read_parts(data: bytes, saio: Box, parts: Sequence[Entries], wanted: Wanted) -> Auxiliary:
-    ivs: list[bytes] = []
-    ranges: list[tuple[tuple[int, int], ...]] = []
-    for part in parts:
-        at = slice(len(ivs), len(ivs) + len(part.sizes))
-        read = read_entries(data, saio, part, Wanted(wanted.sizes[at], wanted.iv_sizes[at]))
-        ivs += read.ivs
-        ranges += read.ranges
-    return Auxiliary(ivs, ranges)
+        return nothing(len(sizes)).decoded
+    wanted = Wanted(sizes, Sizes.of([0 if each is None else each.iv_size for each in applied]))
+    return auxiliary_of(walk, stbl, boxes, 0, [chunk.samples for chunk in chunks], wanted).decoded
 
 
 def _fragments(table: _Table) -> Iterator[Fragment]:
     times = list(accumulate(table.durations, initial=0))
     for chunk in table.chunks:
-        samples = tuple(_samples(table, chunk))
+        samples = _samples(table, chunk)
+        kids = [protection.kid for _, protection in samples.protections if protection is not None]
         yield Fragment(
             track_id=table.track.id,
             timescale=table.track.timescale,
             decode_time=times[chunk.first],
-            data=(chunk.start, chunk.start + sum(sample.size for sample in samples)),
+            data=(chunk.start, chunk.start + sum(samples.sizes)),
             samples=samples,
-            kids=tuple(dict.fromkeys(sample.protection.kid for sample in samples if sample.protection is not None)),
+            kids=tuple(dict.fromkeys(kids)),
         )
 
 
-def _samples(table: _Table, chunk: Chunk) -> Iterator[Sample]:
-    offset = 0
-    for number in range(chunk.first, chunk.first + chunk.samples):
-        size, protection = table.sizes[number], table.applied[number]
-        ranges = () if protection is None else table.auxiliary.ranges[number]
-        yield Sample(offset, size, table.durations[number], protection, table.auxiliary.ivs[number], ranges)
-        offset += size
+def _samples(table: _Table, chunk: Chunk) -> Samples:
+    own = slice(chunk.first, chunk.first + chunk.samples)
+    applied = [(1, protection) for protection in table.applied[own]]
+    ivs, ranges = table.auxiliary
+    auxiliary = Auxiliary.of(ivs[own], ranges[own])
+    return Samples(
+        sizes=table.sizes[own],
+        durations=table.durations[own],
+        protections=joined(applied),
+        places=in_a_row([(chunk.samples, 0, 0)]),
+        auxiliary=auxiliary
+        if all(each is not None for _, each in applied)
+        else without_ranges_of_clear(auxiliary, applied),
+    )

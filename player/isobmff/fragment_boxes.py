@@ -45,8 +45,8 @@ class TrackRun(NamedTuple):
 
     sample_count: int
     data_offset: int | None
-    durations: Sequence[int] | None
-    sizes: Sequence[int] | None
+    durations: tuple[int, ...] | None
+    sizes: tuple[int, ...] | None
     first_flags: int | None = None  # of the first sample only
     sample_flags: Sequence[int] | None = None
     time_offsets: Sequence[int] | None = None  # composition minus decode time, as unsigned numbers (two's complement)

@@ -11,6 +11,7 @@ from typing import Final
 
 from player.isobmff.boxes import Box, Walk, full_header, require, require_table
 from player.isobmff.sample import Protection, Scheme
+from player.isobmff.samples import Applied
 from player.isobmff.tenc import RECORD_BYTES, read_record
 
 SEIG: Final = b"seig"
@@ -21,8 +22,6 @@ _GROUPING_TYPE_AT: Final = 4  # bytes into the payload of sgpd and sbgp alike
 
 Groups = tuple[Protection | None, ...]
 """Descriptions in order; None: a group of unprotected samples."""
-Applied = tuple[int, Protection | None]
-"""A run of so many samples and what protects them."""
 
 
 def is_seig(walk: Walk, box: Box) -> bool:

@@ -6,9 +6,9 @@ It goes on behind a fault (`lenient`), knows no system's Data and draws nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import chain, compress, groupby, islice, repeat
 from typing import Final, NamedTuple
 
 from player.errors import MediaError
@@ -17,7 +17,8 @@ from player.isobmff.boxes import Box, Walk, top_level
 from player.isobmff.init import parse_init
 from player.isobmff.lenient import Reading, gaps, outline, read_on, readable
 from player.isobmff.model import Fragment, InitSegment, Track
-from player.isobmff.sample import Protection, Sample
+from player.isobmff.sample import Protection
+from player.isobmff.samples import Samples
 
 _JUMP: Final = "time-jump"
 _WARNING: Final = re.compile(r"(?P<code>[a-z-]+): (?P<path>.*?) @ (?P<offset>\d+)(?:: (?P<reason>.*))?", re.DOTALL)
@@ -207,9 +208,11 @@ def _fragments(data: bytes, reading: Reading, moofs: Sequence[Box]) -> Iterator[
 
 
 def _fragment(at: int, fragment: Fragment) -> FragmentKeys:
-    protected = [sample for sample in fragment.samples if sample.protection is not None]
-    whole = sum(sample.size for sample in protected if not sample.ranges)
-    pairs = list(chain.from_iterable(sample.ranges for sample in protected))
+    samples = fragment.samples
+    protected = chain.from_iterable(repeat(each is not None, count) for count, each in samples.protections)
+    tables = list(compress(zip(samples.sizes, samples.ranges, strict=True), protected))
+    whole = sum(size for size, ranges in tables if not ranges)
+    pairs = list(chain.from_iterable(ranges for _, ranges in tables))
     protected_bytes = whole + sum(hidden for _, hidden in pairs)
     return FragmentKeys(
         at=at,
@@ -217,19 +220,19 @@ def _fragment(at: int, fragment: Fragment) -> FragmentKeys:
         timescale=fragment.timescale,
         start=fragment.decode_time,
         end=fragment.decode_time + fragment.duration,
-        runs=tuple(_runs(fragment.samples, fragment.decode_time)),
-        samples=len(fragment.samples),
+        runs=tuple(_runs(samples, fragment.decode_time)),
+        samples=len(samples),
         subsamples=len(pairs),
-        clear_bytes=sum(sample.size for sample in fragment.samples) - protected_bytes,
+        clear_bytes=sum(samples.sizes) - protected_bytes,
         protected_bytes=protected_bytes,
     )
 
 
-def _runs(samples: Iterable[Sample], start: int) -> Iterator[KeyRun]:
-    for protection, group in groupby(samples, lambda sample: sample.protection):
-        durations = [sample.duration for sample in group]
-        end = start + sum(durations)
-        yield KeyRun(protection=protection, samples=len(durations), start=start, end=end)
+def _runs(samples: Samples, start: int) -> Iterator[KeyRun]:
+    durations = iter(samples.durations)
+    for count, protection in samples.protections:
+        end = start + sum(islice(durations, count))
+        yield KeyRun(protection=protection, samples=count, start=start, end=end)
         start = end
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from operator import attrgetter
-from typing import Final
 
 from player.errors import MediaError
 from player.ids import KeyId
-from player.isobmff.sample import Protection, Sample, Scheme
-
-_DURATION: Final = attrgetter("duration")
+from player.isobmff.sample import Protection, Scheme
+from player.isobmff.samples import Samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +61,7 @@ class Fragment:
     timescale: int
     decode_time: int  # ticks, from tfdt
     data: tuple[int, int]
-    samples: tuple[Sample, ...]
+    samples: Samples
     kids: tuple[KeyId, ...]  # distinct KIDs of protected samples, in order of first use
     init_data: tuple[bytes, ...] = ()  # one value per run of adjacent `pssh` boxes of the moof; on its first traf only
     traf: bytes = field(default=b"", compare=False, repr=False)  # the whole box, for those who write files
@@ -72,7 +69,7 @@ class Fragment:
     @property
     def duration(self) -> int:
         """Ticks."""
-        return sum(map(_DURATION, self.samples))
+        return sum(self.samples.durations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,31 +31,31 @@ class Chunk(NamedTuple):
     entry: int  # sample description index
 
 
-def read_sizes(data: bytes, box: Box) -> Sequence[int]:
+def read_sizes(data: bytes, box: Box) -> tuple[int, ...]:
     """Bytes of each sample, from `stsz` or `stz2`.
 
     Raises: MediaError `bad-table` for a count that does not fit, `limit` for too many samples.
     """
     full_header(data, box, _HEAD + 4)
-    (count,) = _U32.unpack_from(data, box.body + _HEAD)
+    count: int = _U32.unpack_from(data, box.body + _HEAD)[0]
     if count > MAX_FILE_SAMPLES:
         raise box.fault("limit", f"{count} samples", _CLAUSE)
     start = box.body + _HEAD + 4
     if box.type == b"stz2":
         return _read_small_sizes(data, box, start, count)
-    (size,) = _U32.unpack_from(data, box.body + 4)
+    size: int = _U32.unpack_from(data, box.body + 4)[0]
     if size:
-        return [size] * count
+        return (size,) * count
     require_table(box, start, count, 4)
     return unpack_from(f">{count}I", data, start)
 
 
-def _read_small_sizes(data: bytes, box: Box, start: int, count: int) -> Sequence[int]:
+def _read_small_sizes(data: bytes, box: Box, start: int, count: int) -> tuple[int, ...]:
     bits = data[box.body + 7]
     if bits == 4:
         require_table(box, start, (count + 1) // 2, 1)
         halves = ((byte >> 4, byte & 15) for byte in data[start : start + (count + 1) // 2])
-        return list(chain.from_iterable(halves))[:count]
+        return tuple(chain.from_iterable(halves))[:count]
     if bits not in _FIELD_FORMATS:
         raise box.fault("bad-table", f"sizes of {bits} bits", "14496-12, 8.7.3.3")
     letter, width = _FIELD_FORMATS[bits]
@@ -63,14 +63,14 @@ def _read_small_sizes(data: bytes, box: Box, start: int, count: int) -> Sequence
     return unpack_from(f">{count}{letter}", data, start)
 
 
-def read_durations(data: bytes, stts: Box, sample_count: int) -> Sequence[int]:
+def read_durations(data: bytes, stts: Box, sample_count: int) -> tuple[int, ...]:
     """Ticks of each sample. A table that is too short leaves 0, one that is too long is cut: no byte depends on it."""
     left = sample_count
     runs: list[repeat[int]] = []
     for count, duration in _rows(data, stts, _PAIR):
         runs.append(repeat(duration, min(count, left)))
         left -= min(count, left)
-    return list(chain(*runs, repeat(0, left)))
+    return tuple(chain(*runs, repeat(0, left)))
 
 
 def read_chunks(data: bytes, stsc: Box, offsets: Box, sample_count: int) -> Sequence[Chunk]:

@@ -6,22 +6,22 @@ A `seig` group goes before `tenc`; the sample entry in use says first whether th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, chain, repeat
-from typing import Final, NamedTuple, TypeVar
+from itertools import chain, repeat
+from typing import Final, NamedTuple
 
 from player.ids import KeyId
-from player.isobmff.aux_boxes import info_type
-from player.isobmff.auxiliary import Auxiliary, Wanted, read_auxiliary
+from player.isobmff.aux_boxes import Sizes, info_type
+from player.isobmff.auxiliary import Wanted, auxiliary_of
 from player.isobmff.boxes import MAX_SAMPLES, Box, Walk
 from player.isobmff.fragment_boxes import TrackFragmentHeader, TrackRun, read_tfdt, read_tfhd, read_trun
-from player.isobmff.groups import Applied, is_seig, protections, read_sbgp, read_sgpd
+from player.isobmff.groups import is_seig, protections, read_sbgp, read_sgpd
 from player.isobmff.model import Fragment, SampleEntry, Track
-from player.isobmff.sample import Sample, Scheme
+from player.isobmff.sample import Scheme
+from player.isobmff.samples import Applied, Auxiliary, Samples, in_a_row, joined, nothing, without_ranges_of_clear
 
 _GROUP_BOXES: Final = (b"sbgp", b"sgpd")
 _AUX_BOXES: Final = (b"saiz", b"saio")
 _SINGLE: Final = frozenset({b"tfhd", b"tfdt", b"senc", *_GROUP_BOXES, *_AUX_BOXES})
-_T = TypeVar("_T")
 
 
 class Run(NamedTuple):
@@ -30,8 +30,8 @@ class Run(NamedTuple):
     box: Box
     start: int
     end: int
-    sizes: Sequence[int]
-    durations: Sequence[int]
+    sizes: tuple[int, ...]
+    durations: tuple[int, ...]
 
 
 class TrackFragment(NamedTuple):
@@ -64,7 +64,7 @@ def read_tables(walk: Walk, moof: Box, traf: Box, tracks: Mapping[int, Track], d
     if track is None:
         raise tfhd_box.fault("bad-reference", f"no track {tfhd.track_id}", "14496-12, 8.8.7")
     entry = _entry_in_use(tfhd_box, tfhd, track)
-    boxes = _single_boxes(walk, children, entry.scheme)
+    boxes = single_boxes(walk, children, entry.scheme)
     base = base_of(tfhd, moof, data_end)
     return TrackFragment(
         traf,
@@ -82,22 +82,23 @@ def read_samples(walk: Walk, found: TrackFragment, decode_time: int, init_data: 
 
     Raises: MediaError `bad-aux`, `bad-reference` or `bad-protection`.
     """
-    sizes = _joined([run.sizes for run in found.runs])
+    runs = [run for run in found.runs if run.sizes]
+    sizes = _all_of([run.sizes for run in runs])
     applied = _applied(walk, found, len(sizes))
     kids = _kids(found.box, applied)
-    ivs, ranges = _auxiliary(walk, found, applied, sizes) if kids else _nothing(len(sizes))
-    start = min([run.start for run in found.runs if run.sizes], default=found.base)
-    end = max([run.end for run in found.runs if run.sizes], default=found.base)
-    offsets = _joined([_offsets(run, start) for run in found.runs])
-    durations = _joined([run.durations for run in found.runs])
-    protections = _joined([[protection] * count for count, protection in applied])
+    start = min([run.start for run in runs], default=found.base)
+    end = max([run.end for run in runs], default=found.base)
     return Fragment(
         track_id=found.track.id,
         timescale=found.track.timescale,
         decode_time=decode_time,
         data=(start, end),
-        samples=tuple(
-            map(tuple.__new__, repeat(Sample), zip(offsets, sizes, durations, protections, ivs, ranges, strict=True))
+        samples=Samples(
+            sizes=sizes,
+            durations=_all_of([run.durations for run in runs]),
+            protections=joined(applied),
+            places=in_a_row((len(run.sizes), run.start - start, run.end - start) for run in runs),
+            auxiliary=_auxiliary(walk, found, applied, sizes) if kids else nothing(len(sizes)),
         ),
         kids=kids,
         init_data=init_data,
@@ -113,7 +114,7 @@ def _entry_in_use(box: Box, tfhd: TrackFragmentHeader, track: Track) -> SampleEn
     return track.entries[index - 1]
 
 
-def _single_boxes(walk: Walk, children: Sequence[Box], scheme: Scheme | None) -> dict[bytes, Box]:
+def single_boxes(walk: Walk, children: Sequence[Box], scheme: Scheme | None) -> dict[bytes, Box]:
     """The first of each; sample groups and auxiliary information of other kinds than ours are stepped over."""
     found: dict[bytes, Box] = {}
     for box in children:
@@ -169,19 +170,15 @@ def _run(box: Box, trun: TrackRun, start: int, tfhd: TrackFragmentHeader, track:
     if sizes is None:
         if count > 1 and not size:
             raise box.fault("bad-table", f"{count} samples of no size", "14496-12, 8.8.8")
-        sizes = [size] * count
+        sizes = (size,) * count
     if durations is None:
-        durations = [duration] * count
+        durations = (duration,) * count
     return Run(box, start, start + sum(sizes), sizes, durations)
 
 
-def _offsets(run: Run, data_start: int) -> Sequence[int]:
-    return list(accumulate(run.sizes, initial=run.start - data_start))[:-1]
-
-
-def _joined(parts: Sequence[Sequence[_T]]) -> Sequence[_T]:
+def _all_of(parts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     """One after the other; there is mostly one."""
-    return parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
+    return parts[0] if len(parts) == 1 else tuple(chain.from_iterable(parts))
 
 
 def _applied(walk: Walk, found: TrackFragment, count: int) -> Sequence[Applied]:
@@ -202,19 +199,15 @@ def _kids(traf: Box, applied: Sequence[Applied]) -> tuple[KeyId, ...]:
     return kids
 
 
-def _auxiliary(walk: Walk, found: TrackFragment, applied: Sequence[Applied], sizes: Sequence[int]) -> Auxiliary:
-    wanted = Wanted(sizes, _joined([[each.iv_size if each is not None else 0] * count for count, each in applied]))
-    senc, saiz, saio = (found.boxes.get(kind) for kind in (b"senc", b"saiz", b"saio"))
-    read = read_auxiliary(walk, senc, saiz, saio, found.base, wanted)
-    if read is None:
-        if any(wanted.iv_sizes):
-            raise found.box.fault("bad-aux", "no auxiliary information and no constant IV", "23001-7, 7")
-        return _nothing(len(sizes))
-    if all(each is not None for _, each in applied):
-        return read
-    clear = _joined([[each is None] * count for count, each in applied])
-    return Auxiliary(read.ivs, [() if is_clear else pairs for pairs, is_clear in zip(read.ranges, clear, strict=True)])
+def _auxiliary(walk: Walk, found: TrackFragment, applied: Sequence[Applied], sizes: tuple[int, ...]) -> Auxiliary:
+    wanted = Wanted(sizes, _iv_sizes(applied, len(sizes)))
+    read = auxiliary_of(walk, found.box, found.boxes, found.base, (len(sizes),), wanted)
+    return read if all(each is not None for _, each in applied) else without_ranges_of_clear(read, applied)
 
 
-def _nothing(count: int) -> Auxiliary:
-    return Auxiliary([b""] * count, [()] * count)
+def _iv_sizes(applied: Sequence[Applied], count: int) -> Sizes:
+    of_runs = [0 if each is None else each.iv_size for _, each in applied]
+    if of_runs.count(of_runs[0]) == len(of_runs):
+        return Sizes(count, of_runs[0])
+    runs = zip(of_runs, (samples for samples, _ in applied), strict=True)
+    return Sizes(count, None, tuple(chain.from_iterable(repeat(size, samples) for size, samples in runs)))

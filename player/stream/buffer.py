@@ -41,13 +41,13 @@ class Pending:
 
     def kid(self) -> KeyId | None:
         """The key id of the first sample that is not clear yet; None: it is not protected."""
-        protection = self.fragment.samples[self.start].protection
+        _, protection = next(self.fragment.samples.protections_from(self.start))
         return None if protection is None else protection.kid
 
     def advance(self, count: int) -> int:
         """`count` further samples are clear. Returns the presentation time (µs) up to which the fragment now is."""
         self.start += count
-        ticks = sum(sample.duration for sample in self.fragment.samples[: self.start])
+        ticks = sum(self.fragment.samples.durations[: self.start])
         return self.start_us + ticks * 1_000_000 // self.fragment.timescale
 
     @property

@@ -12,6 +12,7 @@ from player.clock import SECOND
 from player.engine.profile import Profile, parse
 from player.isobmff.model import Fragment
 from player.isobmff.sample import Sample
+from player.isobmff.samples import Samples
 from player.mpd.model import Representation, SegmentBase
 from player.stream import buffer, choice
 from player.stream.buffer import FOREVER, Pending, TrackBuffer
@@ -24,7 +25,7 @@ def ideal() -> Profile:
 
 
 def fragment(start: int, count: int, ticks: int = 1000) -> Fragment:
-    samples = tuple(Sample(10 * n, 10, ticks, None, b"", ()) for n in range(count))
+    samples = Samples.of(Sample(10 * n, 10, ticks, None, b"", ()) for n in range(count))
     return Fragment(track_id=1, timescale=25_000, decode_time=start, data=(0, 10 * count), samples=samples, kids=())
 
 
