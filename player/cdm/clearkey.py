@@ -7,10 +7,11 @@ from typing import Final
 
 from player.cdm.calls import ALIKE
 from player.cdm.emulated import EmulatedCdm, Law
+from player.cdm.key_systems import CLEAR_KEY
+from player.cdm.media_keys import refuse_certificate, usable_whatever_the_policy
 from player.cdm.request import first_supported, limited
 from player.cdm.ring import HeldKey, KeySession, added
-from player.eme.access import KeySystem
-from player.eme.cdm import GenerateRequest, Handled, Update
+from player.eme.cdm import GenerateRequest, GetStatusForPolicy, Handled, SetServerCertificate, Update
 from player.eme.errors import EmeTypeError
 from player.eme.init_data import common_key_ids, sanitize
 from player.eme.status import MessageType, SessionType
@@ -49,6 +50,12 @@ def _request(init_data_type: str, init_data: bytes, session_type: SessionType) -
 
 
 LAW: Final = Law(
-    supports=KeySystem(init_data_types=("cenc", "keyids", "webm")),
-    answers={**ALIKE, GenerateRequest: generate_request, Update: update},
+    supports=CLEAR_KEY,
+    answers={
+        **ALIKE,
+        GenerateRequest: generate_request,
+        Update: update,
+        SetServerCertificate: refuse_certificate,
+        GetStatusForPolicy: usable_whatever_the_policy,
+    },
 )

@@ -14,16 +14,17 @@ from typing import Final
 from player.cdm.calls import ALIKE
 from player.cdm.embedded import adopt, deliver, entries_as, opened, read_box
 from player.cdm.emulated import EmulatedCdm, Law
+from player.cdm.key_systems import HIERARCHY
+from player.cdm.media_keys import check_certificate, status_by_display
 from player.cdm.renewal import renew
 from player.cdm.request import first_supported, limited
 from player.cdm.ring import HeldKey, KeySession, Term, added
 from player.cdm.spec import OnMissingRoot
 from player.cdm.window import used
 from player.clock import MILLISECOND
-from player.eme.cdm import GenerateRequest, Handled, Update, Wake
+from player.eme.cdm import GenerateRequest, GetStatusForPolicy, Handled, SetServerCertificate, Update, Wake
 from player.eme.errors import EmeTypeError, NotSupportedError
 from player.eme.init_data import InitData, common_key_ids, sanitize
-from player.eme.key_system import KeySystem
 from player.eme.status import KeyStatus, MessageType, SessionType
 from player.ids import HIERARCHY_SYSTEM, KeyId
 from player.isobmff.pssh import Pssh
@@ -141,7 +142,14 @@ def _licensed(session: KeySession, keys: tuple[LicenseKey, ...], begin_ms: int) 
 
 
 LAW: Final = Law(
-    supports=KeySystem(init_data_types=("cenc", "keyids")),
-    answers={**ALIKE, GenerateRequest: generate_request, Update: update, Wake: wake},
+    supports=HIERARCHY,
+    answers={
+        **ALIKE,
+        GenerateRequest: generate_request,
+        Update: update,
+        Wake: wake,
+        SetServerCertificate: check_certificate,
+        GetStatusForPolicy: status_by_display,
+    },
     used=used,
 )

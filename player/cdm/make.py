@@ -8,27 +8,36 @@ from typing import Final
 
 from player.cdm import clearkey, hierarchy
 from player.cdm.emulated import EmulatedCdm, Law
+from player.cdm.key_systems import on_device
 from player.cdm.quirks import QUIRKS
 from player.cdm.spec import CdmSpec
-from player.eme.access import KeySystem
 from player.eme.cdm import Cdm
-from player.eme.errors import NotSupportedError
+from player.eme.errors import NotSupportedError, named
+from player.eme.key_system import KeySystem
 from player.ids import CLEARKEY, HIERARCHY, Pool
 
 _LAWS: Final[Mapping[str, Law]] = MappingProxyType({CLEARKEY: clearkey.LAW, HIERARCHY: hierarchy.LAW})
 
-KEY_SYSTEMS: Final[Mapping[str, KeySystem]] = MappingProxyType({name: law.supports for name, law in _LAWS.items()})
-"""What `eme.access.request_access` is to know."""
+
+def key_systems(spec: CdmSpec) -> Mapping[str, KeySystem]:
+    """What `eme.access.request_access` is to know: the key systems of this device."""
+    return MappingProxyType({name: on_device(law.supports, spec) for name, law in _LAWS.items()})
+
+
+KEY_SYSTEMS: Final = key_systems(CdmSpec())
+"""Those of a device of which nothing was said."""
 
 
 def make(key_system: str, spec: CdmSpec, pool: Pool, epoch_us: int) -> Cdm:
     """A CDM for one client. Quirks lie around it in the order of their names in the spec, the first one innermost.
 
-    Raises: NotSupportedError for a key system that is not there.
+    Raises: NotSupportedError for a key system that is not there; what the spec says of one that does not start.
     """
     law = _LAWS.get(key_system)
     if law is None:
         raise NotSupportedError(f"no key system {key_system!r}; there are: {', '.join(sorted(_LAWS))}")
+    if spec.create_fail is not None:
+        raise named(spec.create_fail, "the CDM cannot be started")
     cdm: Cdm = EmulatedCdm(law, spec, pool, epoch_us)
     for name in spec.quirks:
         cdm = QUIRKS[name](cdm)

@@ -17,6 +17,7 @@ from player.wire.hierarchy import Output
 EMBEDDED_KEYS: Final = "embedded_keys"
 FEATURES: Final = frozenset({EMBEDDED_KEYS})
 MAX_KEYS_PER_SESSION: Final = 128  # choice: as Chromium; EME asks for a high minimum
+CREATE_FAILS: Final = ("InvalidStateError", "NotSupportedError", "QuotaExceededError")  # EME 4.2 createMediaKeys, 2.9
 ROOT_WINDOW_PERIODS: Final = 16  # whose embedded keys a merged root keeps; a choice: as many as children are kept
 
 
@@ -59,6 +60,7 @@ class CdmSpec:
     lower quality what it may not show in full, "": none does. `robustness_level` is told in requests.
     `clock`: without one the device tells no time, and nothing starts, expires or is renewed on it.
     `playback_window_s`: keys expire so long after they were first used, unless they end before; None: no such rule.
+    `create_fail`: the DOM name of the error with which no CDM can be made, None: it starts.
     """
 
     features: tuple[str, ...] = ()
@@ -77,6 +79,7 @@ class CdmSpec:
     max_sessions: int | None = None
     on_session_limit: str = OnSessionLimit.REFUSE
     root_window_periods: int = ROOT_WINDOW_PERIODS
+    create_fail: str | None = None
 
     def __post_init__(self) -> None:
         _known("feature", self.features, FEATURES)
@@ -85,6 +88,7 @@ class CdmSpec:
         _known("HDCP version", (self.hdcp, self.downscale_hdcp), ("", *Output))
         _known("use of a restricted output", (self.output_restricted,), tuple(OutputRestricted))
         _known("answer to keys nobody asked for", (self.extra_keys,), tuple(ExtraKeys))
+        _known("error of a CDM that does not start", (self.create_fail,) if self.create_fail else (), CREATE_FAILS)
         _known("answer to a session too many", (self.on_session_limit,), tuple(OnSessionLimit))
 
     @property

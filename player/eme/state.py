@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Final
 
-from player.eme.access import KeySystem
 from player.eme.cdm import Statuses
 from player.eme.errors import InvalidStateError
+from player.eme.key_system import KeySystem
 from player.eme.session import REQUESTING, Session, SessionState, Table
 from player.eme.status import SessionType
 from player.ids import Pool

@@ -6,11 +6,9 @@ follows comes from `settle` when the CDM has answered. Knows no key system, no m
 
 from __future__ import annotations
 
-from typing import Final
-
-from player.eme.access import KeySystem
 from player.eme.cdm import Close, GenerateRequest, Update
 from player.eme.errors import EmeTypeError, InvalidStateError, NotSupportedError
+from player.eme.key_system import KeySystem
 from player.eme.session import (
     CLOSE,
     CLOSED,
@@ -43,19 +41,21 @@ __all__ = [
     "update",
 ]
 
-_SESSION_TYPES: Final = frozenset(SessionType)
+def create_session(
+    state: State, pool: Pool, session_type: str = SessionType.TEMPORARY, *, attached: bool = True
+) -> int:
+    """EME 5 createSession: the slot of the new session. `attached`: whether an element uses these MediaKeys.
 
-
-def create_session(state: State, pool: Pool, session_type: str = SessionType.TEMPORARY) -> int:
-    """EME 5 createSession: the slot of the new session.
-
-    Raises: EmeTypeError for a type that EME does not have, NotSupportedError for one that was not granted.
+    Raises: EmeTypeError for a type that EME does not have, NotSupportedError for one that was not granted,
+    InvalidStateError where the CDM works only once it is attached.
     """
-    if session_type not in _SESSION_TYPES:
+    if session_type not in state.supports.enumerated:
         raise EmeTypeError(f"there is no session type {session_type!r}")
     kind = SessionType(session_type)
     if kind not in state.supports.session_types:
         raise NotSupportedError(f"sessions of type {kind} are not supported here")
+    if state.supports.needs_attach and not attached:
+        raise InvalidStateError("this key system makes sessions only once it is attached to a media element")
     return enter(state, pool, kind).slot
 
 

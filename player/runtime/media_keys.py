@@ -15,14 +15,15 @@ from player.chance import Draw
 from player.clock import SECOND, Clock
 from player.eme import table
 from player.eme.access import Access
-from player.eme.cdm import Cdm, Close, Decrypt, Decrypted, GenerateRequest, Handled, Lost, Update, Wake
+from player.eme.cdm import Cdm, Close, Decrypt, Decrypted, GenerateRequest, Handled, KeysCall, Lost, Update, Wake
 from player.eme.errors import EmeTypeError, InvalidStateError
 from player.eme.events import KeyStatusesChanged, Message, Output, SessionClosed, Settled
 from player.eme.session import Session, session_id
-from player.eme.status import SessionType
+from player.eme.status import KeyStatus, SessionType
 from player.eme.tasks import used
 from player.errors import EmeError
 from player.ids import Pool
+from player.runtime.keys_calls import KeysCalls
 from player.runtime.media_key_session import MediaKeySession, failed
 from player.runtime.task_queue import TaskQueue
 
@@ -62,6 +63,7 @@ class MediaKeys:
         self._promises: dict[int, asyncio.Future[None]] = {}  # by identity of the token
         self._timer: asyncio.TimerHandle | None = None
         self._disposed = False
+        self._calls = KeysCalls(access.supports, self._handled, queue)
         self.elements: tuple[Playing, ...] = ()  # those that these are attached to
 
     def create_session(self, session_type: str = SessionType.TEMPORARY) -> MediaKeySession:
@@ -70,10 +72,23 @@ class MediaKeys:
             raise EmeTypeError("the type of a session is a str")
         if self._disposed:
             raise InvalidStateError("these MediaKeys are disposed of")
-        row = table.row(self._state, table.create_session(self._state, self._pool, session_type))
+        attached = bool(self.elements)
+        slot = table.create_session(self._state, self._pool, session_type, attached=attached)
+        row = table.row(self._state, slot)
         number = table.session_number(self._state, row)
         self._sessions[number] = MediaKeySession(self, number, row)
         return self._sessions[number]
+
+    def set_server_certificate(self, certificate: object) -> asyncio.Future[bool]:
+        """False where the key system takes none. Fails with EmeTypeError."""
+        return self._calls.set_server_certificate(certificate)
+
+    def get_status_for_policy(self, policy: object = None, /, **members: object) -> asyncio.Future[KeyStatus]:
+        """What a key with this output rule would be: a mapping or keywords, of which `min_hdcp_version` is known.
+
+        Fails with EmeTypeError, or NotSupportedError for a version that nobody can judge.
+        """
+        return self._calls.get_status_for_policy(policy, members)
 
     def dispose(self) -> None:
         """Let go of the CDM: promises under way are cancelled, nothing more is told, no session can be made."""
@@ -83,6 +98,7 @@ class MediaKeys:
         for promise in self._promises.values():
             promise.cancel()
         self._promises.clear()
+        self._calls.dispose()
         self._sessions.clear()
 
     @property
@@ -102,8 +118,6 @@ class MediaKeys:
         if not isinstance(result, Decrypted):
             raise TypeError("a decryption was answered as a session call")
         self._put(used(self._state, self._pool, result))
-        if result.lost is not None:
-            self._ask(Lost(result.lost))
         self._arm()
         return result
 
@@ -145,7 +159,7 @@ class MediaKeys:
         self._put(outputs)
         self._arm()
 
-    def _handled(self, call: Token | Wake | Lost) -> Handled:
+    def _handled(self, call: Token | KeysCall | Wake | Lost) -> Handled:
         try:
             result = self._cdm.handle(call, self._clock.now(), self._draw)
         except Exception as error:  # noqa: BLE001  # a CDM that raises fails its call and nothing else

@@ -7,27 +7,52 @@ page's queue, and nothing that the contract orders bypasses that queue.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from player.cdm.make import KEY_SYSTEMS, make
+from player.cdm.make import key_systems, make
 from player.cdm.spec import CdmSpec
 from player.chance import Draw
-from player.eme.access import Access, Capability, Configuration, request_access
-from player.eme.errors import EmeTypeError
+from player.eme.access import Access, Configuration, Need, arguments_refused, request_access
+from player.eme.errors import EmeTypeError, SecurityError
 from player.errors import EmeError
 from player.ids import Pool
+from player.runtime.browsing_profile import BrowsingProfile
 from player.runtime.clock import running_clock
+from player.runtime.configurations import configurations as converted
 from player.runtime.media_keys import MediaKeys
+from player.runtime.permissions import ALL_ALLOWED, Permissions, Prompt
 from player.runtime.seed import run_seed
 from player.runtime.task_queue import SPARE_TURNS, TaskQueue
 
+T = TypeVar("T")
+
+Asked = Sequence[Configuration | Mapping[str, Any]]
+RequestAccess = Callable[[str, Asked], "asyncio.Future[MediaKeySystemAccess]"]
+
 
 class Page:
-    """One emulated document, in a running loop. `seed` None: chance comes from the operating system."""
+    """One emulated document, in a running loop. `seed` None: chance comes from the operating system.
 
-    def __init__(self, *, seed: int | None = None, cdm: CdmSpec | None = None, spare_turns: int = SPARE_TURNS) -> None:
+    `secure`: whether it is a secure context. `profile` None: a private one of its own, in memory.
+    """
+
+    def __init__(
+        self,
+        *,
+        origin: str = "https://player.example",
+        secure: bool = True,
+        permissions: Permissions = ALL_ALLOWED,
+        profile: BrowsingProfile | None = None,
+        seed: int | None = None,
+        cdm: CdmSpec | None = None,
+        spare_turns: int = SPARE_TURNS,
+    ) -> None:
+        self.origin = origin
+        self.profile = BrowsingProfile() if profile is None else profile
+        self.prompts: list[Prompt] = []  # every question that its user was asked, in order
+        self._secure = secure
+        self._permissions = permissions
         self._seed = run_seed(seed)
         self._cdm_spec = CdmSpec() if cdm is None else cdm
         self._clock = running_clock()
@@ -35,24 +60,67 @@ class Page:
         self._queue = TaskQueue(spare_turns)
         self._media_keys_made = 0
 
-    def request_media_key_system_access(
-        self, key_system: str, configurations: Sequence[Configuration | Mapping[str, Any]]
-    ) -> asyncio.Future[MediaKeySystemAccess]:
-        """EME 3.2. Fails with EmeTypeError (decided in the call) or NotSupportedError."""
-        promise: asyncio.Future[MediaKeySystemAccess] = asyncio.get_running_loop().create_future()
-        answer = self._access(key_system, configurations)
-        if isinstance(answer, EmeTypeError):
-            promise.set_exception(answer)
-        else:
-            self._queue.put(lambda: self._settle(promise, answer))
-        return promise
+    @property
+    def request_media_key_system_access(self) -> RequestAccess:
+        """`(key_system, configurations) -> Future[MediaKeySystemAccess]` (EME 3.2).
+
+        Fails in the call with EmeTypeError or SecurityError, later with NotSupportedError.
+        Raises: AttributeError on a page that is no secure context: there the method does not exist.
+        """
+        if not self._secure:
+            raise AttributeError("request_media_key_system_access is for secure contexts only")
+        return self._request_access
 
     def create_media_keys(self, access: Access) -> asyncio.Future[MediaKeys]:
-        """EME 4.2: a CDM of its own, with chance of its own."""
+        """EME 4.2: a CDM of its own, with chance of its own. Fails with what `CdmSpec.create_fail` names."""
+        promise: asyncio.Future[MediaKeys] = asyncio.get_running_loop().create_future()
+        self._queue.put(lambda: _settle(promise, lambda: self._media_keys(access)))
+        return promise
+
+    def _request_access(self, key_system: str, configurations: Asked) -> asyncio.Future[MediaKeySystemAccess]:
+        promise: asyncio.Future[MediaKeySystemAccess] = asyncio.get_running_loop().create_future()
+        try:
+            asked = self._arguments(key_system, configurations)
+        except EmeError as error:
+            promise.set_exception(error)
+        else:
+            self._queue.put(lambda: _settle(promise, lambda: self._access(key_system, asked)))
+        return promise
+
+    def _arguments(self, key_system: object, configurations: object) -> tuple[Configuration, ...]:
+        """WebIDL's conversions, then steps 1 to 3. Raises: EmeTypeError, SecurityError."""
+        if not isinstance(key_system, str):
+            raise EmeTypeError("the key system is a str")
+        asked = converted(configurations)
+        if not self._permissions.encrypted_media:
+            raise SecurityError("this page is not allowed to use encrypted-media")
+        refused = arguments_refused(key_system, asked)
+        if refused is not None:
+            raise refused
+        return asked
+
+    def _access(self, key_system: str, asked: tuple[Configuration, ...]) -> MediaKeySystemAccess:
+        """Raises: NotSupportedError."""
+        known = key_systems(self._cdm_spec)
+        answer = request_access(key_system, asked, known, lambda need: self._consents(key_system, need))
+        if isinstance(answer, EmeError):
+            raise answer
+        return MediaKeySystemAccess(self, answer)
+
+    def _consents(self, key_system: str, need: Need) -> bool:
+        prompt = Prompt(origin=self.origin, key_system=key_system, need=need)
+        self.prompts.append(prompt)
+        try:
+            return self._permissions.answer(prompt)
+        except Exception as error:  # noqa: BLE001  # a faulty answer is no consent, and the request goes on
+            context = {"message": "the answer to a prompt raised", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+            return False
+
+    def _media_keys(self, access: Access) -> MediaKeys:
         client = f"{self._media_keys_made}" if self._media_keys_made == 0 else f"0.{self._media_keys_made}"
         self._media_keys_made += 1
-        promise: asyncio.Future[MediaKeys] = asyncio.get_running_loop().create_future()
-        keys = MediaKeys(
+        return MediaKeys(
             access,
             make(access.key_system, self._cdm_spec, self._pool, self._clock.epoch_us),
             draw=Draw(self._seed, client),
@@ -60,25 +128,6 @@ class Page:
             clock=self._clock,
             queue=self._queue,
         )
-        self._queue.put(lambda: None if promise.done() else promise.set_result(keys))
-        return promise
-
-    def _access(self, key_system: object, configurations: object) -> Access | EmeError:
-        if not isinstance(key_system, str) or not isinstance(configurations, Sequence):
-            return EmeTypeError("the key system is a str, and the configurations are a sequence")
-        try:
-            read = [_configuration(it) for it in configurations]
-        except EmeTypeError as error:
-            return error
-        return request_access(key_system, read, KEY_SYSTEMS)
-
-    def _settle(self, promise: asyncio.Future[MediaKeySystemAccess], answer: Access | EmeError) -> None:
-        if promise.done():
-            return
-        if isinstance(answer, EmeError):
-            promise.set_exception(answer)
-        else:
-            promise.set_result(MediaKeySystemAccess(self, answer))
 
 
 class MediaKeySystemAccess:
@@ -94,51 +143,17 @@ class MediaKeySystemAccess:
         return self._access.key_system
 
     def get_configuration(self) -> Configuration:
-        """A new, equal object at each call."""
-        return replace(self._access.configuration)
+        """A new, equal object at each call, capabilities and all. It never says "optional"."""
+        return self._access.configuration.copied()
 
     def create_media_keys(self) -> asyncio.Future[MediaKeys]:
         return self._page.create_media_keys(self._access)
 
 
-def _configuration(given: object) -> Configuration:
-    """Unknown members are ignored (WebIDL). Raises: EmeTypeError."""
-    if isinstance(given, Configuration):
-        return given
-    if not isinstance(given, Mapping):
-        raise EmeTypeError("a configuration is a Configuration or a mapping")
-    types = given.get("session_types")
-    return Configuration(
-        label=str(given.get("label", "")),
-        init_data_types=_strings(given.get("init_data_types", ())),
-        audio_capabilities=_capabilities(given.get("audio_capabilities", ())),
-        video_capabilities=_capabilities(given.get("video_capabilities", ())),
-        session_types=None if types is None else _strings(types),
-    )
-
-
-def _capabilities(given: object) -> tuple[Capability, ...]:
-    return tuple(_capability(it) for it in _items(given))
-
-
-def _capability(given: object) -> Capability:
-    if isinstance(given, Capability):
-        return given
-    if not isinstance(given, Mapping):
-        raise EmeTypeError("a capability is a Capability or a mapping")
-    scheme = given.get("encryption_scheme")
-    return Capability(
-        content_type=str(given.get("content_type", "")),
-        robustness=str(given.get("robustness", "")),
-        encryption_scheme=None if scheme is None else str(scheme),
-    )
-
-
-def _strings(given: object) -> tuple[str, ...]:
-    return tuple(str(it) for it in _items(given))
-
-
-def _items(given: object) -> Sequence[object]:
-    if isinstance(given, str) or not isinstance(given, Sequence):
-        raise EmeTypeError("a sequence was expected")
-    return given
+def _settle(promise: asyncio.Future[T], make_value: Callable[[], T]) -> None:
+    if promise.done():
+        return
+    try:
+        promise.set_result(make_value())
+    except EmeError as error:
+        promise.set_exception(error)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from player.eme.access import Access, Capability, Configuration, KeySystem, request_access
+from player.eme.access import Access, Configuration, request_access
+from player.eme.capabilities import Capability
 from player.eme.errors import EmeTypeError, NotSupportedError
+from player.eme.key_system import KeySystem
 
 NAME = "org.w3.clearkey"
 KNOWN = {NAME: KeySystem(init_data_types=("cenc", "keyids"))}
@@ -50,7 +52,7 @@ def test_a_configuration_without_capabilities_fails() -> None:
 @pytest.mark.rule("A011")
 def test_init_data_types_are_narrowed_to_those_supported() -> None:
     def granted(*types: str) -> tuple[str, ...] | None:
-        access = request_access(NAME, [Configuration(init_data_types=types, audio_capabilities=VIDEO)], KNOWN)
+        access = request_access(NAME, [Configuration(init_data_types=types, video_capabilities=VIDEO)], KNOWN)
         return access.configuration.init_data_types if isinstance(access, Access) else None
 
     assert granted() == ()

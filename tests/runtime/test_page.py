@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import pytest
 
 from player.cdm.spec import CdmSpec
-from player.eme.access import Capability, Configuration
+from player.eme.access import Configuration
+from player.eme.capabilities import Capability
 from player.eme.errors import EmeTypeError, InvalidStateError, NotSupportedError
 from player.eme.events import KeyStatusesChanged, Message
 from player.eme.status import ClosedReason, KeyStatus
@@ -487,7 +488,7 @@ def test_access_says_what_was_granted_as_a_new_object_each_time() -> None:
         asked: dict[str, Any] = {
             "label": "one",
             "init_data_types": ["unknown", "keyids"],
-            "video_capabilities": [{"content_type": "video/mp4", "robustness": "", "later": 1}],
+            "video_capabilities": [{"content_type": 'video/mp4; codecs="avc1.42C00C"', "robustness": "", "later": 1}],
             "invented": True,
         }
         return await page.request_media_key_system_access(CLEARKEY, [asked])
