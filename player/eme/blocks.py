@@ -7,7 +7,7 @@ samples are clear and which key id stopped it, is what block by block would give
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 from player.eme.cdm import Decrypt, Decrypted
 from player.ids import KeyId
@@ -27,9 +27,6 @@ class Block(Protocol):
         ...
 
 
-B = TypeVar("B", bound=Block)
-
-
 class Stop(NamedTuple):
     """Why Attempt to Decrypt went no further. `error`: the media is corrupted; else the key of `kid` is missing."""
 
@@ -37,8 +34,8 @@ class Stop(NamedTuple):
     error: str = ""
 
 
-Ask = Callable[[Decrypt], Decrypted]
-"""The CDM of the MediaKeys that are attached."""
+Ask = Callable[[Decrypt], Decrypted | None]
+"""The CDM of the MediaKeys that are attached. None: they have no session that is not closed, and it was not asked."""
 
 Release = Callable[[int], None]
 """So many further samples of the first fragment are clear: the caller takes them, and the fragment once it is done."""
@@ -47,7 +44,7 @@ Release = Callable[[int], None]
 def attempt(number: int, queue: Callable[[], Sequence[Block]], ask: Ask | None, release: Release) -> Stop | None:
     """Attempt to Decrypt, strictly in order; None: everything in the queue is clear.
 
-    `number` is the track's. `ask` None: no MediaKeys, or no session that is not closed; then no CDM is asked.
+    `number` is the track's. `ask` None: there are no MediaKeys, so that only what is not protected comes through.
     """
     while pending := queue():
         head = pending[0]
@@ -64,10 +61,11 @@ def attempt(number: int, queue: Callable[[], Sequence[Block]], ask: Ask | None, 
 
 def _decrypted(number: int, head: Block, ask: Ask | None) -> tuple[int, Stop | None]:
     """How many further samples the CDM has made clear, and what stopped it."""
-    if ask is None:
-        return 0, Stop(head.kid())
     samples = head.fragment.samples
-    done = ask(Decrypt(track=number, buffer=head.buffer, samples=samples, start=head.start))
+    call = Decrypt(track=number, buffer=head.buffer, samples=samples, start=head.start)
+    done = None if ask is None else ask(call)
+    if done is None:
+        return 0, Stop(head.kid())
     count = min(done.clear, len(samples)) - head.start
     if done.error is not None or done.lost is not None:
         return max(0, count), Stop(head.kid(), done.error or f"the CDM is gone: {done.lost}")

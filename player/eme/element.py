@@ -73,6 +73,14 @@ def resumes(element: Element) -> bool:
     return was_blocked
 
 
+def shows(element: Element, *, metadata: bool, ahead: bool, current_frame: bool) -> None:
+    """The ready state by what is decoded, `ahead` of the position or just there; Wait for Key lowers it by itself."""
+    if element.blocked & PLAYBACK:
+        return
+    decoded = HAVE_FUTURE_DATA if ahead else HAVE_CURRENT_DATA if current_frame else HAVE_METADATA
+    element.ready_state = decoded if metadata else HAVE_NOTHING
+
+
 def moved(element: Element) -> None:
     """A seek, a load or a reset of the source: nothing that was waited for counts any more (EME 7).
 

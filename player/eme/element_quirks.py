@@ -31,6 +31,7 @@ class ElementQuirks:
     error_instead_of_waiting: bool = False  # an element error where data cannot be decrypted, and no waitingforkey
     buffered_data_sticks: bool = False  # what is queued under an unusable key goes with a seek or a reload only
     needs_keys_before_clear: bool = False  # no sample of protected content, clear or not, is decoded without MediaKeys
+    set_media_keys_hangs: bool = False  # its promise never settles
     media_keys_single_use: bool = False  # MediaKeys that served one content decrypt no other
 
 
@@ -42,6 +43,7 @@ _BY_NAME: Final[Mapping[str, ElementQuirks]] = MappingProxyType(
         "unreliable_waitingforkey:stale": ElementQuirks(waiting_for_key=WaitingForKeyEvent.STALE),
         "unreliable_waitingforkey:missing": ElementQuirks(waiting_for_key=WaitingForKeyEvent.MISSING),
         "unreliable_waitingforkey:early": ElementQuirks(waiting_for_key=WaitingForKeyEvent.EARLY),
+        "set_media_keys_hangs": ElementQuirks(set_media_keys_hangs=True),
         "media_keys_single_use": ElementQuirks(media_keys_single_use=True),
         "attach_first": ElementQuirks(needs_keys_before_clear=True),
         "attach_first:needs_keys_before_clear": ElementQuirks(needs_keys_before_clear=True),
