@@ -17,7 +17,7 @@ from player.chance import Draw
 from player.clock import SECOND, VIRTUAL_EPOCH_US
 from player.errors import BackendError
 from player.ids import ContentKey, KeyId
-from player.wire import clearkey, hierarchy, problem
+from player.wire import clearkey, hierarchy, keyids, problem
 from player.wire.hierarchy import LicenseRequest, Use
 from player.wire.http import Reply, Request
 
@@ -198,6 +198,27 @@ def test_a_validity_counts_from_the_issue() -> None:
 def test_a_license_may_be_stored_where_the_session_asks_for_that(session_type: str) -> None:
     license_read = Served().hierarchy(kid("video", 0), session_type=session_type)
     assert license_read.policy.persist is (session_type == "persistent-license")
+
+
+@pytest.mark.rule("M003")
+@pytest.mark.rule("decisions:D26")
+def test_a_release_at_the_same_url_is_acknowledged_with_its_key_ids() -> None:
+    served = Served()
+    sent = (kid("video", 0), kid("audio", 0))
+    with_times = json.dumps({"kids": json.loads(keyids.write(sent))["kids"], "firstTime": 1, "latestTime": None})
+    for body in (keyids.write(sent), with_times.encode()):
+        answer = served.only("POST", HIERARCHY_PATH, body)
+        assert (answer.status, keyids.read(answer.body)) == (200, sent)
+        assert served.log[-1].kids == sent
+    assert served.only("POST", HIERARCHY_PATH, b'{"kids":[]}').status == 400
+
+
+@pytest.mark.rule("M003")
+@pytest.mark.rule("decisions:D26")
+def test_a_renewal_is_answered_with_a_license_that_ends_later() -> None:
+    served = Served(LicenseSpec(validity_s=60))
+    ends = [served.hierarchy(kid("video", 0), now=now * SECOND).policy.exp_ms for now in (0, 50)]
+    assert ends == [EPOCH_MS + 60_000, EPOCH_MS + 110_000]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"\xff", b'{"kids":[]}', b'{"kids":["*"]}', b'{"kids":["AA"],"kids":[]}'])
