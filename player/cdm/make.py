@@ -40,5 +40,5 @@ def make(key_system: str, spec: CdmSpec, pool: Pool, epoch_us: int) -> Cdm:
         raise named(spec.create_fail, "the CDM cannot be started")
     cdm: Cdm = EmulatedCdm(law, spec, pool, epoch_us)
     for name in spec.quirks:
-        cdm = QUIRKS[name](cdm)
+        cdm = QUIRKS[name](cdm) if name in QUIRKS else cdm  # the others are the media element's
     return cdm

@@ -10,6 +10,7 @@ from typing import Final
 
 from player.cdm.device import Device
 from player.cdm.quirks import QUIRKS
+from player.eme.element_quirks import ELEMENT_QUIRKS
 from player.errors import UsageError
 from player.ids import ContentKey, KeyId
 from player.wire.hierarchy import Output
@@ -83,7 +84,7 @@ class CdmSpec:
 
     def __post_init__(self) -> None:
         _known("feature", self.features, FEATURES)
-        _known("quirk", self.quirks, QUIRKS)
+        _known("quirk", self.quirks, (*QUIRKS, *ELEMENT_QUIRKS))
         _known("answer to a missing root key", (self.on_missing_root,), tuple(OnMissingRoot))
         _known("HDCP version", (self.hdcp, self.downscale_hdcp), ("", *Output))
         _known("use of a restricted output", (self.output_restricted,), tuple(OutputRestricted))

@@ -14,15 +14,19 @@ from player.cdm.make import key_systems, make
 from player.cdm.spec import CdmSpec
 from player.chance import Draw
 from player.eme.access import Access, Configuration, Need, arguments_refused, request_access
+from player.eme.attach import DEFAULT_RULES, AttachRules
+from player.eme.element_quirks import element_quirks
 from player.eme.errors import EmeTypeError, SecurityError
 from player.errors import EmeError
 from player.ids import Pool
 from player.runtime.browsing_profile import BrowsingProfile
 from player.runtime.clock import running_clock
 from player.runtime.configurations import configurations as converted
+from player.runtime.media_element import MediaElement
 from player.runtime.media_keys import MediaKeys
 from player.runtime.permissions import ALL_ALLOWED, Permissions, Prompt
 from player.runtime.seed import run_seed
+from player.runtime.sinks import Sink
 from player.runtime.task_queue import SPARE_TURNS, TaskQueue
 
 T = TypeVar("T")
@@ -76,6 +80,10 @@ class Page:
         promise: asyncio.Future[MediaKeys] = asyncio.get_running_loop().create_future()
         self._queue.put(lambda: _settle(promise, lambda: self._media_keys(access)))
         return promise
+
+    def media_element(self, *, rules: AttachRules = DEFAULT_RULES, sink: Sink | None = None) -> MediaElement:
+        """A media element to be fed by hand. `sink`: where its clear samples go; None: they are digested."""
+        return MediaElement(self._queue, rules=rules, quirks=element_quirks(self._cdm_spec.quirks), sink=sink)
 
     def _request_access(self, key_system: str, configurations: Asked) -> asyncio.Future[MediaKeySystemAccess]:
         promise: asyncio.Future[MediaKeySystemAccess] = asyncio.get_running_loop().create_future()
