@@ -15,7 +15,7 @@ import msgspec
 
 from player.chance import Draw
 from player.eme.status import ClosedReason, KeyStatus, MessageType, SessionType
-from player.ids import KeyId
+from player.ids import ContentKey, KeyId
 from player.isobmff.sample import Sample
 
 Statuses = tuple[tuple[KeyId, KeyStatus], ...]
@@ -89,6 +89,13 @@ class DisplayChanged(msgspec.Struct, frozen=True, gc=False):
     hdcp: str
 
 
+class Provision(msgspec.Struct, frozen=True, gc=False):
+    """A root key reaches the device beside EME, by a channel that no page sees (EME embedded-keys explainer)."""
+
+    kid: KeyId
+    key: ContentKey
+
+
 class Lost(msgspec.Struct, frozen=True, gc=False):
     """EME "CDM Unavailable": hardware-context-reset, after which sessions can be made anew, or internal-error."""
 
@@ -114,7 +121,7 @@ class Decrypt(msgspec.Struct, frozen=True, gc=False):
 
 SessionCall = GenerateRequest | Load | Update | Close | Remove
 KeysCall = SetServerCertificate | GetStatusForPolicy
-DeviceCall = Wake | DisplayChanged | Lost | Destroyed
+DeviceCall = Wake | DisplayChanged | Provision | Lost | Destroyed
 Call = SessionCall | KeysCall | DeviceCall | Decrypt
 
 
@@ -164,6 +171,7 @@ class Handled(msgspec.Struct, frozen=True, gc=False):
     value: bool | KeyStatus | None = None  # what the promise resolves with: load, certificate, policy
     records: tuple[Record, ...] = ()
     settles: Settles = Settles.IN_ORDER
+    lost: ClosedReason | None = None  # the CDM went away over it (EME "CDM Unavailable")
 
 
 class Decrypted(msgspec.Struct, frozen=True, gc=False):

@@ -56,6 +56,7 @@ class KeySystem:
     `state_needs_session`: it keeps state for sessions only, so "required" must come with a persistent session type.
     `needs_attach`: no session can be made before the MediaKeys are attached to an element.
     `shareable`: one CDM may serve several elements.
+    `create_after_loss`: with the CDM gone for good it is generateRequest and load that fail, not yet createSession.
     """
 
     init_data_types: tuple[str, ...]
@@ -67,3 +68,4 @@ class KeySystem:
     server_certificate: bool = False
     needs_attach: bool = False
     shareable: bool = False
+    create_after_loss: bool = False

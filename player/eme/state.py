@@ -25,6 +25,7 @@ class State:
     """`ends` stands beside the table: ms since the epoch, 0 for a session that never expires; None where none does.
 
     `cdm_due`: when the CDM wants to be woken, µs on the run clock. `supports`: what was granted to this client.
+    `lost`: the CDM is gone for good.
     """
 
     table: Table = ()
@@ -32,6 +33,7 @@ class State:
     ends: tuple[int, ...] | None = None
     cdm_due: int | None = None
     supports: KeySystem = ANY_KEY_SYSTEM
+    lost: bool = False
 
 
 def find(state: State, slot: int) -> Session | None:

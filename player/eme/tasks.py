@@ -1,72 +1,108 @@
 """What follows when the CDM has answered: the tasks that EME queues, and what a page sees of each, in order.
 
-One task is settled promise, closed sessions, changed key statuses and message, in that order (EME 6.6). Sessions that
-close together close in one task, so that nobody sees an open child of a closed parent; a change of another session is a
-task of its own.
+What a task tells and in which order is the table `session.TELLS`. Sessions that close together close in one task, so
+that nobody sees an open child of a closed parent; a change of another session is a task of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 from player.eme.cdm import (
     Close,
     Decrypted,
+    Destroyed,
     DeviceCall,
     GenerateRequest,
     Handled,
+    Load,
+    Lost,
+    Remove,
     SessionCall,
     SessionChange,
+    Settles,
     Update,
     Wake,
 )
+from player.eme.changes import applied, apply, moved, task, with_children
 from player.eme.errors import InvalidStateError, named
-from player.eme.events import ExpirationChanged, KeyStatusesChanged, Message, Output, SessionClosed, Settled
+from player.eme.events import Output, Settled
 from player.eme.session import (
+    CLOSE,
     CLOSED,
     CLOSING,
-    ENDED,
-    REJECTED,
+    FAILED,
+    GENERATE,
+    LOAD,
+    MONITOR,
+    REMOVE,
     RESOLVED,
+    TELLS,
+    UPDATE,
+    Order,
+    Part,
     Session,
-    SessionState,
     Step,
-    after,
 )
-from player.eme.state import State, become, find, leave, session_number, set_expiration
-from player.eme.status import ClosedReason, MessageType
-from player.errors import EmeError
+from player.eme.state import State, become, find, session_number
+from player.eme.status import ClosedReason
 from player.ids import Pool
 
-
-class _Outcome(NamedTuple):
-    """What a change did to its session."""
-
-    row: Session  # afterwards
-    told: bool  # key statuses changed, or must be told anyway
-    expiration_ms: int | None  # set where it changed
-    closed: ClosedReason | None
+_STEPS: Final[Mapping[type, Step]] = MappingProxyType(
+    {GenerateRequest: GENERATE, Load: LOAD, Update: UPDATE, Remove: REMOVE, Close: CLOSE}
+)
+_FIRST: Final = (GENERATE, LOAD)  # the calls that make a session callable
 
 
 def settle(state: State, pool: Pool, call: SessionCall | DeviceCall, handled: Handled) -> tuple[Output, ...]:
     """The outputs that follow from the CDM's answer to `call`.
 
-    Calls of one session are settled in the order in which they were made. An answer
-    that comes when its session is closing or closed is dropped and its promise rejected.
+    Calls of one session are settled in the order in which they were made. An answer that comes when its session is
+    closing or closed is dropped and its promise rejected.
     """
     _arm(state, call, handled)
-    if isinstance(call, DeviceCall):
-        return _queued(state, pool, handled.changes)
+    outputs = _device(state, pool, call, handled) if isinstance(call, DeviceCall) else _call(state, pool, call, handled)
+    return outputs if handled.lost is None else (*outputs, *lose(state, pool, handled.lost))
+
+
+def _call(state: State, pool: Pool, call: SessionCall, handled: Handled) -> tuple[Output, ...]:
     row = find(state, call.slot)
-    if row is None or session_number(state, row) != call.number:
-        return (Settled(call=call, error=InvalidStateError("the session was closed"), session=_gone(state, call)),)
-    if row.state is CLOSING and not isinstance(call, Close):
-        return (Settled(call=call, error=InvalidStateError("the session is being closed"), session=row),)
+    late = _overtaken(state, call, row)
+    if row is None or late is not None:
+        return () if late is None else (late,)
+    if handled.settles is Settles.NEVER and _STEPS[type(call)] in _FIRST:
+        return ()  # its task never runs
     if handled.error is not None:
-        return (_rejected(state, pool, call, row, named(handled.error, handled.reason)),)
+        return _rejected(state, pool, call, row, handled)
     return _resolved(state, pool, call, row, handled)
+
+
+def overtaken(state: State, call: SessionCall) -> Settled | None:
+    """The rejection of a call whose session has begun to close meanwhile; None: the CDM may be asked."""
+    return _overtaken(state, call, find(state, call.slot))
+
+
+def _overtaken(state: State, call: SessionCall, row: Session | None) -> Settled | None:
+    if row is None or session_number(state, row) != call.number:
+        gone = Session(slot=call.slot, back=state.sessions_made - call.number, state=CLOSED)
+        return Settled(call=call, error=InvalidStateError("the session was closed"), session=gone)
+    if row.state is CLOSING and not isinstance(call, Close):
+        return Settled(call=call, error=InvalidStateError("the session is being closed"), session=row)
+    return None
+
+
+def lose(state: State, pool: Pool, reason: ClosedReason) -> tuple[Output, ...]:
+    """EME 6 "CDM Unavailable": one task for each session that is not closed, in creation order, callable or not.
+
+    All close for the one reason: the cascade from parent to child is for parents that close by themselves. After a
+    hardware-context-reset new sessions can be made, after anything else nothing can.
+    """
+    if reason is not ClosedReason.HARDWARE_CONTEXT_RESET:
+        state.lost, state.cdm_due = True, None
+    ends = [SessionChange(slot=row.slot, closed=reason) for row in state.table]
+    return tuple(task(MONITOR, list(applied(state, pool, ends))))
 
 
 def used(state: State, pool: Pool, decrypted: Decrypted) -> tuple[Output, ...]:
@@ -74,100 +110,101 @@ def used(state: State, pool: Pool, decrypted: Decrypted) -> tuple[Output, ...]:
     due = decrypted.wake_at
     if due is not None:
         state.cdm_due = due if state.cdm_due is None else min(state.cdm_due, due)
-    return _queued(state, pool, decrypted.changes)
+    outputs = _monitored(state, pool, decrypted.changes)
+    return outputs if decrypted.lost is None else (*outputs, *lose(state, pool, decrypted.lost))
+
+
+def _device(state: State, pool: Pool, call: DeviceCall, handled: Handled) -> tuple[Output, ...]:
+    if isinstance(call, Lost):
+        return lose(state, pool, call.reason)
+    if isinstance(call, Destroyed):
+        destroy(state)
+        return ()
+    return _monitored(state, pool, handled.changes)
+
+
+def destroy(state: State) -> None:
+    """The page has gone: nothing is told of its sessions."""
+    state.table, state.ends, state.cdm_due = (), None, None
 
 
 def _arm(state: State, call: SessionCall | DeviceCall, handled: Handled) -> None:
     """Answers may be settled in another order than the CDM gave them: only a wake-up may put the next one off."""
     if handled.error is not None:
         return
-    if isinstance(call, Wake) or state.cdm_due is None:
+    if isinstance(call, Wake | Lost) or state.cdm_due is None:
         state.cdm_due = handled.wake_at
     elif handled.wake_at is not None:
         state.cdm_due = min(state.cdm_due, handled.wake_at)
 
 
-def _rejected(state: State, pool: Pool, call: SessionCall, row: Session, error: EmeError) -> Settled:
+def _rejected(state: State, pool: Pool, call: SessionCall, row: Session, handled: Handled) -> tuple[Output, ...]:
     """A refused license changes nothing; a refused request leaves its session spent."""
-    if isinstance(call, GenerateRequest):
-        row = become(state, pool, row.slot, _moved(row, REJECTED))
-    return Settled(call=call, error=error, session=row)
+    if _STEPS[type(call)] in _FIRST:
+        row = become(state, pool, row.slot, moved(row, FAILED))
+    if handled.settles is Settles.NEVER:
+        return ()
+    return (Settled(call=call, error=named(handled.error or "", handled.reason), session=row),)
 
 
 def _resolved(state: State, pool: Pool, call: SessionCall, row: Session, handled: Handled) -> tuple[Output, ...]:
-    own = next((it for it in handled.changes if it.slot == call.slot), SessionChange(slot=call.slot))
-    first = _apply(state, pool, row, own, RESOLVED if isinstance(call, GenerateRequest) else None)
-    along = [it for it in handled.changes if it is not own and it.closed is not None]
-    others = [it for it in handled.changes if it is not own and it.closed is None]
-    outputs = _task([first, *_applied(state, pool, along)], Settled(call=call, error=None, session=first.row))
-    outputs += _messages(first, handled.message or own.message)
-    return (*outputs, *_queued(state, pool, others))
+    step = _STEPS[type(call)]
+    given = next((it for it in handled.changes if it.slot == call.slot), None)
+    own = _own(step, call, handled, given)
+    others = [it for it in handled.changes if it is not given]
+    ends = with_children(state, [it for it in (own, *others) if it.closed is not None])
+    found = handled.value is not False
+    first = apply(state, pool, row, ends.pop(call.slot, own), _moves(step, found=found), always=step is REMOVE)
+    value = found if step is LOAD else None
+    settled = Settled(call=call, error=None, session=first.row, value=value)
+    outcomes = [first, *applied(state, pool, ends.values())]
+    outputs = task(_order(step, handled.settles), outcomes, settled)
+    return (*outputs, *_monitored(state, pool, [it for it in others if it.slot not in ends]))
 
 
-def _queued(state: State, pool: Pool, changes: Sequence[SessionChange]) -> tuple[Output, ...]:
-    """Changes that no call asked for: sessions that close do so together, every other change by itself."""
+def _own(step: Step, call: SessionCall, handled: Handled, own: SessionChange | None) -> SessionChange:
+    """What became of the call's own session, with what EME does to it whatever the CDM says."""
+    if own is None:
+        closes = step is CLOSE and handled.settles is not Settles.NEVER
+        own = SessionChange(slot=call.slot, closed=ClosedReason.CLOSED_BY_APPLICATION if closes else None)
+    message = handled.message or own.message
+    expiration_ms = 0 if step is REMOVE else own.expiration_ms  # EME 6.6 remove: NaN
+    if message is own.message and expiration_ms == own.expiration_ms:
+        return own
+    return SessionChange(
+        slot=own.slot,
+        statuses=own.statuses,
+        expiration_ms=expiration_ms,
+        parent=own.parent,
+        closed=own.closed,
+        announce=own.announce,
+        message=message,
+    )
+
+
+def _moves(step: Step, *, found: bool) -> Step | None:
+    if step not in _FIRST:
+        return None
+    return RESOLVED if found else FAILED
+
+
+def _order(step: Step, settles: Settles) -> Order:
+    """Devices may settle a promise after its events, or never."""
+    order = TELLS[step]
+    if settles is Settles.IN_ORDER:
+        return order
+    rest = tuple(part for part in order if part is not Part.SETTLED)
+    return rest if settles is Settles.NEVER else (*rest, Part.SETTLED)
+
+
+def _monitored(state: State, pool: Pool, changes: Sequence[SessionChange]) -> tuple[Output, ...]:
+    """Changes that no call asked for: sessions that close do so together, every other one by itself, oldest first."""
     if not changes:
         return ()
-    outputs = _task([*_applied(state, pool, [it for it in changes if it.closed is not None])])
-    for it in changes:
-        for outcome in _applied(state, pool, [it] if it.closed is None else []):
-            outputs += _task([outcome])
-            outputs += _messages(outcome, it.message)
+    ends = with_children(state, [it for it in changes if it.closed is not None])
+    outputs = task(MONITOR, list(applied(state, pool, ends.values())))
+    age = {row.slot: place for place, row in enumerate(state.table)}
+    for it in sorted((it for it in changes if it.slot in age), key=lambda it: age[it.slot]):
+        for outcome in applied(state, pool, [it]):
+            outputs += task(MONITOR, [outcome])
     return tuple(outputs)
-
-
-def _task(outcomes: list[_Outcome], settled: Settled | None = None) -> list[Output]:
-    """One task. A license acknowledgement closes first and resolves then; everything else resolves first (EME 6.6)."""
-    outputs: list[Output] = [
-        ExpirationChanged(session=it.row, expiration_ms=it.expiration_ms)
-        for it in outcomes
-        if it.expiration_ms is not None
-    ]
-    closed = [SessionClosed(session=it.row, reason=it.closed) for it in outcomes if it.closed is not None]
-    resolved = [] if settled is None else [settled]
-    acknowledged = settled is not None and isinstance(settled.call, Update)
-    outputs += [*closed, *resolved] if acknowledged else [*resolved, *closed]
-    outputs += [KeyStatusesChanged(session=it.row) for it in outcomes if it.told]
-    return outputs
-
-
-def _messages(outcome: _Outcome, message: tuple[MessageType, bytes] | None) -> list[Message]:
-    """After a session has closed nothing more is told of it (EME 6.6, Session Closed)."""
-    if message is None or outcome.closed is not None:
-        return []
-    kind, body = message
-    return [Message(session=outcome.row, message_type=kind, message=body)]
-
-
-def _applied(state: State, pool: Pool, changes: Sequence[SessionChange]) -> Iterator[_Outcome]:
-    """What becomes of sessions beside the call's own; those that are closed already stay so."""
-    for it in changes:
-        row = find(state, it.slot)
-        if row is not None:
-            yield _apply(state, pool, row, it)
-
-
-def _apply(state: State, pool: Pool, row: Session, it: SessionChange, step: Step | None = None) -> _Outcome:
-    """Update Key Statuses, Update Expiration and Session Closed of one session."""
-    if it.closed is not None:
-        leave(state, pool, row.slot)
-        parent = row.parent if it.parent is None else it.parent
-        ended = replace(row, state=_moved(row, ENDED), statuses=(), parent=parent)
-        return _Outcome(ended, True, None, it.closed)
-    to = row.state if step is None else _moved(row, step)
-    now = become(state, pool, row.slot, to, it.statuses, it.parent)
-    expires = it.expiration_ms is not None and set_expiration(state, row.slot, it.expiration_ms)
-    told = it.announce or now.statuses != row.statuses
-    return _Outcome(now, told, it.expiration_ms if expires else None, None)
-
-
-def _moved(row: Session, step: Step) -> SessionState:
-    to = after(row.state, step)
-    if to is None:
-        raise InvalidStateError(f"session {row.slot} is {row.state}")
-    return to
-
-
-def _gone(state: State, call: SessionCall) -> Session:
-    """The row of a session that is no longer in the table."""
-    return Session(slot=call.slot, back=state.sessions_made - call.number, state=CLOSED)

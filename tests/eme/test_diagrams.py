@@ -18,4 +18,4 @@ def test_the_diagrams_are_those_of_the_tables() -> None:
 def test_the_diagram_of_a_session_has_every_state() -> None:
     text = (ROOT / "player" / "eme" / "README.md").read_text(encoding="utf-8")
     assert "callable --> closing: close" in text
-    assert "requesting --> spent: request rejected" in text
+    assert "requesting --> spent: rejected or nothing stored" in text

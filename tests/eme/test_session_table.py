@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
 from player.chance import Draw
 from player.eme import table
-from player.eme.access import KeySystem
-from player.eme.cdm import Close, GenerateRequest, Handled, SessionChange, Update
+from player.eme.cdm import Close, GenerateRequest, Handled, Remove, SessionChange, Update
 from player.eme.errors import EmeTypeError, InvalidStateError, NotSupportedError
+from player.eme.key_system import KeySystem
 from player.eme.session import TRANSITIONS, SessionState, Step
 from player.eme.status import ClosedReason, KeyStatus, MessageType, SessionType
 from player.errors import EmeError
@@ -20,6 +21,8 @@ from player.ids import CLEARKEY, HIERARCHY, KeyId, Pool
 DATA = b"0123456789abcdef"
 REQUEST = Handled(message=(MessageType.LICENSE_REQUEST, b"{}"))
 KEY = ((KeyId(DATA), KeyStatus.USABLE),)
+LICENSE, RECORD = SessionType.PERSISTENT_LICENSE, SessionType.PERSISTENT_USAGE_RECORD
+KEEPS = KeySystem(init_data_types=("webm", "cenc"), session_types=tuple(SessionType), enumerated=tuple(SessionType))
 
 
 def asked(state: table.State, pool: Pool, slot: int) -> GenerateRequest:
@@ -29,12 +32,18 @@ def asked(state: table.State, pool: Pool, slot: int) -> GenerateRequest:
 
 
 def uninitialized(state: table.State, pool: Pool) -> int:
-    return table.create_session(state, pool)
+    return table.create_session(state, pool, LICENSE if LICENSE in state.supports.session_types else "temporary")
 
 
 def requesting(state: table.State, pool: Pool) -> int:
     slot = uninitialized(state, pool)
     asked(state, pool, slot)
+    return slot
+
+
+def loading(state: table.State, pool: Pool) -> int:
+    slot = uninitialized(state, pool)
+    assert isinstance(table.load(state, pool, slot, "1"), table.Load)
     return slot
 
 
@@ -68,6 +77,7 @@ def closed(state: table.State, pool: Pool) -> int:
 INTO: dict[SessionState, Callable[[table.State, Pool], int]] = {
     SessionState.UNINITIALIZED: uninitialized,
     SessionState.REQUESTING: requesting,
+    SessionState.LOADING: loading,
     SessionState.SPENT: spent,
     SessionState.CALLABLE: callable_,
     SessionState.CLOSING: closing,
@@ -75,7 +85,9 @@ INTO: dict[SessionState, Callable[[table.State, Pool], int]] = {
 }
 CALLS: dict[Step, Callable[[table.State, Pool, int], object]] = {
     Step.GENERATE_REQUEST: lambda state, pool, slot: table.generate_request(state, pool, slot, "webm", DATA),
+    Step.LOAD: lambda state, pool, slot: table.load(state, pool, slot, "1"),
     Step.UPDATE: lambda state, pool, slot: table.update(state, pool, slot, b"{}"),
+    Step.REMOVE: table.remove,
     Step.CLOSE: table.close,
 }
 
@@ -93,6 +105,9 @@ def state() -> table.State:
 @pytest.mark.rule("E001")
 @pytest.mark.rule("E002")
 @pytest.mark.rule("E017")
+@pytest.mark.rule("F001")
+@pytest.mark.rule("F002")
+@pytest.mark.rule("I001")
 @pytest.mark.rule("G001")
 @pytest.mark.rule("G002")
 @pytest.mark.rule("H001")
@@ -102,6 +117,7 @@ def state() -> table.State:
 def test_every_call_in_every_state_does_what_the_table_says(
     state: table.State, pool: Pool, into: SessionState, step: Step
 ) -> None:
+    state.supports = KEEPS
     slot = INTO[into](state, pool)
     target = TRANSITIONS[into][step]
     given = CALLS[step](state, pool, slot)
@@ -111,7 +127,7 @@ def test_every_call_in_every_state_does_what_the_table_says(
     elif target is into and step is Step.CLOSE:
         assert given is None
     else:
-        assert isinstance(given, (GenerateRequest, Update, Close))
+        assert isinstance(given, (GenerateRequest, table.Load, Update, Remove, Close))
     row = table.find(state, slot)
     assert (SessionState.CLOSED if row is None else row.state) is target
 
@@ -135,6 +151,8 @@ def test_only_session_types_that_were_granted_can_be_created(state: table.State,
         table.create_session(state, pool, SessionType.PERSISTENT_LICENSE)
     with pytest.raises(EmeTypeError):
         table.create_session(state, pool, "eternal")
+    with pytest.raises(EmeTypeError):
+        table.create_session(state, pool, SessionType.PERSISTENT_USAGE_RECORD)  # a feature that is off
     state.supports = KeySystem(init_data_types=("cenc",), session_types=())
     with pytest.raises(NotSupportedError):
         table.create_session(state, pool)
@@ -195,6 +213,53 @@ def test_a_session_that_never_became_callable_can_be_let_go(state: table.State, 
     table.drop(state, pool, 0)
     with pytest.raises(InvalidStateError):
         table.drop(state, pool, requesting(state, pool))
+
+
+@pytest.mark.rule("F003")
+@pytest.mark.rule("F004")
+@pytest.mark.rule("F005")
+@pytest.mark.parametrize(("session_type", "stored_id"), [("temporary", ""), ("temporary", "1"), (LICENSE, "")])
+def test_a_wrong_argument_of_load_spends_the_session_at_once(
+    state: table.State, pool: Pool, session_type: str, stored_id: str
+) -> None:
+    state.supports = KEEPS
+    slot = table.create_session(state, pool, session_type)
+    assert isinstance(table.load(state, pool, slot, stored_id), EmeTypeError)
+    assert table.row(state, slot).state is SessionState.SPENT
+    assert isinstance(table.load(state, pool, slot, "1"), InvalidStateError)
+
+
+@pytest.mark.rule("F006")
+@pytest.mark.parametrize(
+    ("stored_id", "sane"),
+    [("7", True), ("a+b/c==", True), ("x" * 512, True), ("x" * 513, False), ("é", False), ("a\nb", False)],
+)
+def test_an_id_to_load_is_printable_ascii_of_bounded_length(stored_id: str, sane: bool) -> None:
+    assert table.is_sane(stored_id) is sane
+
+
+@pytest.mark.rule("L001")
+@pytest.mark.parametrize("later", [False, True])
+def test_a_cdm_that_is_gone_for_good_takes_no_new_session(state: table.State, pool: Pool, later: bool) -> None:
+    state.supports = replace(KEEPS, create_after_loss=later)
+    table.lose(state, pool, ClosedReason.INTERNAL_ERROR)
+    if not later:
+        with pytest.raises(InvalidStateError):
+            table.create_session(state, pool)
+        return
+    for call in (CALLS[Step.GENERATE_REQUEST], CALLS[Step.LOAD]):
+        slot = table.create_session(state, pool, LICENSE)
+        assert isinstance(call(state, pool, slot), InvalidStateError)
+        assert table.row(state, slot).state is SessionState.SPENT
+
+
+@pytest.mark.rule("EQ21")
+def test_sessions_are_let_go_of_leaves_first(state: table.State, pool: Pool) -> None:
+    for parent in (None, 0, 1, 0):
+        call = asked(state, pool, table.create_session(state, pool))
+        table.settle(state, pool, call, Handled(changes=(SessionChange(slot=call.slot, parent=parent),)))
+    asked(state, pool, table.create_session(state, pool))  # never callable
+    assert table.leaves_first(state) == [2, 3, 1, 0]
 
 
 @pytest.mark.rule("G003")
