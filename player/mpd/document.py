@@ -37,6 +37,9 @@ SIGNATURES: Final = (
 
 T = TypeVar("T")
 
+Prefixes = dict[str, frozenset[str]]
+"""Each namespace with the prefixes bound to it anywhere in a document."""
+
 
 @dataclass(slots=True)
 class Notes:
@@ -58,11 +61,11 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What all nodes of one document share. `prefixes`: each namespace with the prefixes bound to it anywhere."""
+    """What all nodes of one document share."""
 
     url: str
     namespace: str
-    prefixes: dict[str, frozenset[str]]
+    prefixes: Prefixes
     notes: Notes
 
 
@@ -147,18 +150,37 @@ def read(data: bytes, url: str) -> Node:
 
     Raises: ManifestError (`UNREADABLE`)
     """
-    _check_bytes(data, url)
-    builder = _Builder(url)
-    root = _parse(data, url, builder)
-    _check_tree(root, url)
+    root, prefixes = read_tree(data, url)
     namespace, name = split(root.tag)
     if name != "MPD" or namespace not in LAX_NAMESPACES:
         raise _fault("not-mpd", f"{url} is {_called(root.tag)}, not an MPD")
-    prefixes = {uri: frozenset(names) for uri, names in builder.prefixes.items()}
     document = Document(url, namespace, prefixes, Notes())
     if namespace != MPD_NAMESPACE:
         document.notes.add(f"/MPD: namespace {namespace!r} where {MPD_NAMESPACE} is meant")
     return Node(root, "/MPD", document)
+
+
+def read_tree(data: bytes, url: str) -> tuple[Element, Prefixes]:
+    """The root of any document that belongs to an MPD, with the prefixes bound in it.
+
+    Raises: ManifestError (`UNREADABLE`)
+    """
+    _check_bytes(data, url)
+    builder = _Builder(url)
+    root = _parse(data, url, builder)
+    check_tree(root, url)
+    return root, {uri: frozenset(names) for uri, names in builder.prefixes.items()}
+
+
+def changed(node: Node, root: Element, prefixes: Prefixes) -> Node:
+    """The document of `node` with another tree, in which further prefixes are bound.
+
+    Raises: ManifestError for a tree that is too large.
+    """
+    old = node.document
+    check_tree(root, old.url)
+    both = {uri: old.prefixes.get(uri, frozenset()) | prefixes.get(uri, frozenset()) for uri in old.prefixes | prefixes}
+    return Node(root, node.path, Document(old.url, old.namespace, both, Notes()))
 
 
 def qualified(namespace: str, name: str) -> str:
@@ -213,7 +235,7 @@ def _parse(data: bytes, url: str, builder: _Builder) -> Element:
     return root
 
 
-def _check_tree(root: Element, url: str) -> None:
+def check_tree(root: Element, url: str) -> None:
     """Depth, number and attribute sizes, level by level: a tree may be a million levels deep."""
     level, depth, count = [root], 0, 0
     while level:

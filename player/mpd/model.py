@@ -64,7 +64,7 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseUrl:
-    """One alternative for where resources lie (5.6). Lower `priority` first; `weight` among equals (DVB A168, 10.8.2)."""
+    """One alternative for where resources lie (5.6). Low `priority` first, `weight` among equals (DVB A168, 10.8.2)."""
 
     url: str  # absolute
     location: str = ""  # serviceLocation; the URL's origin where none is written

@@ -33,7 +33,15 @@ def parse(data: bytes, url: str) -> Presentation:
 
     Raises: ManifestError
     """
-    root = read(data, url)
+    return present(read(data, url))
+
+
+def present(root: Node) -> Presentation:
+    """What a document says; it may have been patched, or had remote elements put in their place.
+
+    Raises: ManifestError
+    """
+    url = root.document.url
     dynamic = root.string("type").strip() == "dynamic"
     defined = definitions(root)
     scope = descend(root, Scope(base_urls=(url,), defined=defined, protections=inherited(root, defined)))
