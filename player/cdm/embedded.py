@@ -79,7 +79,7 @@ def deliver(cdm: EmulatedCdm, call: GenerateRequest, found: Opened, now: int) ->
     return Handled(changes=(cdm.change_of(session, now),))
 
 
-def adopt(cdm: EmulatedCdm, slot: int, now: int) -> frozenset[int]:
+def adopt(cdm: EmulatedCdm, slot: int | None, now: int) -> frozenset[int]:
     """After an update of `slot`: open what waited for a root key; gives the slots of the sessions that changed.
 
     A session that has asked for the root itself waits for its own license and becomes its own root.

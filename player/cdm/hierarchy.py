@@ -22,7 +22,15 @@ from player.cdm.ring import HeldKey, KeySession, Term, added
 from player.cdm.spec import OnMissingRoot
 from player.cdm.window import used
 from player.clock import MILLISECOND
-from player.eme.cdm import GenerateRequest, GetStatusForPolicy, Handled, SetServerCertificate, Update, Wake
+from player.eme.cdm import (
+    GenerateRequest,
+    GetStatusForPolicy,
+    Handled,
+    Provision,
+    SetServerCertificate,
+    Update,
+    Wake,
+)
 from player.eme.errors import EmeTypeError, NotSupportedError
 from player.eme.init_data import InitData, common_key_ids, sanitize
 from player.eme.status import KeyStatus, MessageType, SessionType
@@ -67,6 +75,14 @@ def update(cdm: EmulatedCdm, call: Update, now: int) -> Handled:
 def wake(cdm: EmulatedCdm, call: Wake, now: int) -> Handled:
     """A renewal is a request for the same keys once more."""
     return renew(cdm, call, now, _request)
+
+
+def provision(cdm: EmulatedCdm, call: Provision, now: int) -> Handled:
+    """The device has a root key more, and opens what has waited for it; no session is its parent."""
+    others = tuple(it for it in cdm.device.roots if it[0] != call.kid)
+    cdm.device = cdm.pool.intern(replace(cdm.device, roots=(*others, (call.kid, call.key))))
+    adopted = adopt(cdm, None, now)
+    return Handled(changes=tuple(cdm.change_of(it, now) for it in cdm.ring if it.slot in adopted))
 
 
 def _ask(cdm: EmulatedCdm, session: KeySession, kids: tuple[KeyId, ...], now: int) -> Handled:
@@ -146,6 +162,7 @@ LAW: Final = Law(
     answers={
         **ALIKE,
         GenerateRequest: generate_request,
+        Provision: provision,
         Update: update,
         Wake: wake,
         SetServerCertificate: check_certificate,

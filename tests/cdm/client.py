@@ -10,8 +10,20 @@ from player.cdm.make import KEY_SYSTEMS, make
 from player.cdm.spec import CdmSpec
 from player.chance import Draw
 from player.clock import MILLISECOND, VIRTUAL_EPOCH_US
-from player.eme import table
-from player.eme.cdm import Close, Decrypt, Decrypted, GenerateRequest, Handled, Statuses, Update, Wake
+from player.eme import table, tasks
+from player.eme.cdm import (
+    Close,
+    Decrypt,
+    Decrypted,
+    DeviceCall,
+    GenerateRequest,
+    Handled,
+    Remove,
+    SessionCall,
+    Statuses,
+    Update,
+    Wake,
+)
 from player.eme.events import Message, Output, Settled
 from player.eme.session import Session
 from player.eme.status import KeyStatus
@@ -51,13 +63,14 @@ class Client:
         self.cdm = make(key_system, CdmSpec() if spec is None else spec, self.pool, VIRTUAL_EPOCH_US)
         self.now = 0
         self.draw = Draw(1, 1)
+        self.told: tuple[Output, ...] = ()  # what decryptions have changed
 
     @property
     def inner(self) -> EmulatedCdm:
         assert isinstance(self.cdm, EmulatedCdm)
         return self.cdm
 
-    def call(self, call: GenerateRequest | Update | Close | Wake) -> tuple[Output, ...]:
+    def call(self, call: SessionCall | DeviceCall) -> tuple[Output, ...]:
         handled = self.cdm.handle(call, self.now, self.draw)
         assert isinstance(handled, Handled)
         outputs = table.settle(self.state, self.pool, call, handled)
@@ -83,6 +96,9 @@ class Client:
         call = table.close(self.state, self.pool, slot)
         return () if call is None else self.call(self._token(call))
 
+    def remove(self, slot: int) -> tuple[Output, ...]:
+        return self.call(Remove(slot, table.session_number(self.state, self.row(slot))))
+
     def wait(self, now: int) -> tuple[Output, ...]:
         """Let time pass, with the wake-ups that the CDM has asked for."""
         outputs: tuple[Output, ...] = ()
@@ -98,6 +114,7 @@ class Client:
         samples = tuple(sample(place, number) for place, number in enumerate(numbers))
         done = self.cdm.handle(Decrypt(0, buffer, samples, 0), self.now, self.draw)
         assert isinstance(done, Decrypted)
+        self.told += tasks.used(self.state, self.pool, done)
         return done
 
     def row(self, slot: int) -> Session:
