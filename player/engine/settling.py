@@ -50,8 +50,14 @@ def run_deadlines(m: Machine, now: int) -> None:
             due, exchange.retry_at = exchange.retry_at, -1
             licensing.attempt(m, exchange, due)
     if m.eme.cdm_due is not None and m.eme.cdm_due <= now:
-        m.eme.cdm_due = None
-        m.act(CdmCall(Wake()))
+        m.eme.cdm_due = _busy_until(m)
+        if m.eme.cdm_due is None:
+            m.act(CdmCall(Wake()))
+
+
+def _busy_until(m: Machine) -> int | None:
+    """What the CDM tells by itself waits until the answers that are held have been seen, or it would overtake them."""
+    return max((exchange.held_until for exchange in m.exchanges if exchange.held is not None), default=None)
 
 
 def _settle(m: Machine, call: SessionCall | DeviceCall, handled: Handled, now: int) -> None:
