@@ -10,7 +10,7 @@ import msgspec
 
 from player.cdm.emulated import Answers, EmulatedCdm
 from player.cdm.ring import NO_TERM, KeySession, family, find, released
-from player.eme.cdm import Close, DisplayChanged, Handled, Lost, Remove, SessionChange, Wake
+from player.eme.cdm import Close, Destroyed, DisplayChanged, Handled, Lost, Remove, SessionChange, Wake
 from player.eme.errors import InvalidStateError, NotSupportedError
 from player.eme.status import ClosedReason
 from player.wire.hierarchy import Output
@@ -66,6 +66,12 @@ def lost(cdm: EmulatedCdm, call: Lost, now: int) -> Handled:  # noqa: ARG001 —
     return Handled(changes=changes)
 
 
+def destroyed(cdm: EmulatedCdm, call: Destroyed, now: int) -> Handled:  # noqa: ARG001 — one of a table
+    """The page has gone: so do all keys, and nobody hears of it."""
+    cdm.leave([it.slot for it in cdm.ring])
+    return Handled()
+
+
 def children(cdm: EmulatedCdm, slot: int) -> tuple[KeySession, ...]:
     """The sessions whose root key is in this one, in creation order."""
     return tuple(it for it in cdm.ring if it.parent == slot)
@@ -76,5 +82,5 @@ def _depth(session: KeySession) -> bool:
 
 
 ALIKE: Final[Answers] = MappingProxyType(
-    {Close: close, DisplayChanged: display_changed, Lost: lost, Remove: remove, Wake: wake}
+    {Close: close, Destroyed: destroyed, DisplayChanged: display_changed, Lost: lost, Remove: remove, Wake: wake}
 )

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from player.cdm import usage
 from player.cdm.device import Device
 from player.cdm.recent import Recent
 from player.cdm.ring import (
@@ -56,18 +57,21 @@ class Law:
     """A key system: what it supports, and what it does with each call. Those that are missing it does not support.
 
     An answer changes the CDM only once nothing can fail any more, and raises EmeError or LicenseError before.
-    `used` hears of a `Decrypt` that made samples clear, those before the given index, at the given instant.
+    `used` hears of a `Decrypt` that made samples clear, those before the given index, at the given instant. `keep`
+    hears of every answer while there are usage records, with the ring before it, and adds what is to be stored.
     """
 
+    name: str
     supports: KeySystem
     answers: Answers
     used: Callable[[EmulatedCdm, Decrypt, int, int], Used] | None = None
+    keep: Callable[[EmulatedCdm, Ring, Handled, int], Handled] | None = None
 
 
 class EmulatedCdm:
     """Fulfils `eme.cdm.Cdm`. `epoch_us`: wall time of run-clock 0."""
 
-    __slots__ = ("device", "epoch_us", "law", "pool", "ring", "spec", "terms")
+    __slots__ = ("device", "epoch_us", "law", "pool", "ring", "spec", "terms", "usages")
 
     def __init__(self, law: Law, spec: CdmSpec, pool: Pool, epoch_us: int) -> None:
         self.law = law
@@ -77,16 +81,20 @@ class EmulatedCdm:
         self.device: Device = pool.intern(spec.device())
         self.ring: Ring = ()
         self.terms: Terms = None
+        self.usages: usage.Usages = None
 
     def handle(self, call: Call, now: int, draw: Draw) -> CdmResult:  # noqa: ARG002 — no key system here needs chance
         if isinstance(call, Decrypt):
             return self._decrypt(call, now)
+        before = self.ring
         try:
             handled = self._answer(call, now)
         except EmeError as error:
             return Handled(error=error.name, reason=error.message)
         except LicenseError as error:
             return Handled(error="TypeError", reason=error.message)
+        if self.usages is not None and self.law.keep is not None:
+            handled = self.law.keep(self, before, handled, now)
         return msgspec.structs.replace(handled, wake_at=self._wake_at(now))
 
     def wall(self, now: int) -> int | None:
@@ -164,12 +172,12 @@ class EmulatedCdm:
         answer = self.law.answers.get(type(call))
         if answer is None:
             raise NotSupportedError(f"this CDM knows no {type(call).__name__}")
-        before = self.ring, self.terms
+        before = self.ring, self.terms, self.usages
         try:
             handled = answer(self, call, now)
             return handled if len(self.ring) <= len(before[0]) else self._within_limit(call, handled)
         except (EmeError, LicenseError):
-            self.ring, self.terms = before
+            self.ring, self.terms, self.usages = before
             raise
 
     def _within_limit(self, call: Call, handled: Handled) -> Handled:
@@ -205,7 +213,7 @@ class EmulatedCdm:
             downscaled=downscaled,
             changes=used.changes,
             records=used.records,
-            wake_at=self._wake_at(now) if used.changes else None,
+            wake_at=self._wake_at(now) if used.changes or self.usages is not None else None,
         )
 
     def _is_downscaled(self, call: Decrypt, clear: int, now: int) -> bool:
@@ -216,7 +224,9 @@ class EmulatedCdm:
         return any(at.status(session, key) is KeyStatus.OUTPUT_DOWNSCALED for session, key in serving)
 
     def _wake_at(self, now: int) -> int | None:
-        instant = None if self._is_still() else self.at(now).next_change()
+        turn = None if self._is_still() else self.at(now).next_change()
+        due = None if self.usages is None else usage.next_due(self.usages)
+        instant = min((it for it in (turn, due) if it is not None), default=None)
         return None if instant is None else instant - self.epoch_us
 
     def _is_still(self) -> bool:

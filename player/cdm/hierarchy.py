@@ -11,27 +11,34 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
+from player import ids
+from player.cdm import stored, window
 from player.cdm.calls import ALIKE
 from player.cdm.embedded import adopt, deliver, entries_as, opened, read_box
-from player.cdm.emulated import EmulatedCdm, Law
+from player.cdm.emulated import EmulatedCdm, Law, Used
 from player.cdm.key_systems import HIERARCHY
 from player.cdm.media_keys import check_certificate, status_by_display
 from player.cdm.renewal import renew
 from player.cdm.request import first_supported, limited
 from player.cdm.ring import HeldKey, KeySession, Term, added
 from player.cdm.spec import OnMissingRoot
-from player.cdm.window import used
 from player.clock import MILLISECOND
 from player.eme.cdm import (
+    Decrypt,
     GenerateRequest,
     GetStatusForPolicy,
     Handled,
+    Load,
     Provision,
+    Remove,
+    SessionChange,
     SetServerCertificate,
     Update,
     Wake,
 )
-from player.eme.errors import EmeTypeError, NotSupportedError
+from player.eme.errors import NotSupportedError
 from player.eme.init_data import InitData, common_key_ids, sanitize
 from player.eme.status import KeyStatus, MessageType, SessionType
 from player.ids import HIERARCHY_SYSTEM, KeyId
@@ -57,19 +64,41 @@ def generate_request(cdm: EmulatedCdm, call: GenerateRequest, now: int) -> Handl
 
 
 def update(cdm: EmulatedCdm, call: Update, now: int) -> Handled:
-    """Keys accumulate, and the policy of the newest license holds for the whole session; its children follow."""
+    """Keys accumulate, and the policy of the newest license holds for the whole session; its children follow.
+
+    A session that was removed takes its acknowledgement only.
+    """
     before = cdm.session(call.slot)
+    if before.released:
+        return stored.acknowledge(cdm, before, call.response)
     license_ = cdm.license(hierarchy.read_license, call.response)
-    if license_.policy.persist and before.session_type is SessionType.TEMPORARY:
-        raise EmeTypeError("a license to be stored, for a session that stores nothing")
+    stored.check_storable(before, persist=license_.policy.persist)
     cdm.check_asked(before, (it.kid for it in license_.keys))
     policy = license_.policy
     session = cdm.check_room(cdm.pool.remember(_licensed, before, license_.keys, policy.nbf_ms or 0))
     cdm.put(session, Term(end_ms=policy.exp_ms or 0, renew_ms=policy.renew_at_ms or 0))
-    adopted = adopt(cdm, call.slot, now)
-    own = cdm.session(call.slot)
-    following = (it for it in cdm.ring if it is not own and (it.parent == call.slot or it.slot in adopted))
-    return Handled(changes=(cdm.change_of(own, now), *(cdm.change_of(it, now) for it in following)))
+    changes = _with_children(cdm, call.slot, now)
+    return Handled(changes=changes, records=stored.records(cdm, call.slot))
+
+
+def load(cdm: EmulatedCdm, call: Load, now: int) -> Handled:
+    """A stored root key opens what waits for it."""
+    handled = stored.load(cdm, call, now)
+    return msgspec.structs.replace(handled, changes=_with_children(cdm, call.slot, now)) if handled.value else handled
+
+
+def used(cdm: EmulatedCdm, call: Decrypt, clear: int, now: int) -> Used:
+    """A playback window may open, and a usage record hears of it."""
+    opening, recorded = window.used(cdm, call, clear, now), stored.used(cdm, call, clear, now)
+    return Used(changes=opening.changes, records=recorded.records)
+
+
+def _with_children(cdm: EmulatedCdm, slot: int, now: int) -> tuple[SessionChange, ...]:
+    """The session, then those whose embedded keys it opens."""
+    adopted = adopt(cdm, slot, now)
+    own = cdm.session(slot)
+    following = (it for it in cdm.ring if it is not own and (it.parent == slot or it.slot in adopted))
+    return (cdm.change_of(own, now), *(cdm.change_of(it, now) for it in following))
 
 
 def wake(cdm: EmulatedCdm, call: Wake, now: int) -> Handled:
@@ -154,19 +183,23 @@ def _licensed(session: KeySession, keys: tuple[LicenseKey, ...], begin_ms: int) 
     )
     named = {it.kid for it in held}
     keyless = tuple(it for it in session.keyless if it[0] not in named)
-    return replace(session, keys=added(session.keys, held), keyless=keyless)
+    return stored.recorded(replace(session, keys=added(session.keys, held), keyless=keyless))
 
 
 LAW: Final = Law(
+    name=ids.HIERARCHY,
     supports=HIERARCHY,
     answers={
         **ALIKE,
         GenerateRequest: generate_request,
         Provision: provision,
+        Load: load,
         Update: update,
+        Remove: stored.remove,
         Wake: wake,
         SetServerCertificate: check_certificate,
         GetStatusForPolicy: status_by_display,
     },
     used=used,
+    keep=stored.keep,
 )

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from player.cdm.spec import CdmSpec
+from player.cdm.spec import PERSISTENT_USAGE_RECORD, CdmSpec
 from player.eme.content_type import MP4_CODECS, WEBM_CODECS
 from player.eme.key_system import PLAIN_SESSION_TYPES, KeySystem, Requirement, Way
 from player.eme.status import SessionType
-
-PERSISTENT_USAGE_RECORD: Final = "persistent_usage_record"
 
 CLEAR_KEY: Final = KeySystem(  # EME 9.1.1: no robustness, no identifier, no certificate; all its schemes are a choice
     init_data_types=("cenc", "keyids", "webm"),

@@ -38,6 +38,7 @@ class KeySession:
     """What the CDM knows of a session. `parent`: slot of the root's session.
 
     `keyless`: statuses of key ids whose key is not there. `blob`: embedded keys that wait for their root key.
+    `recorded`: key ids that the stored record names. `released`: the record waits for its acknowledgement.
     """
 
     slot: int
@@ -49,6 +50,8 @@ class KeySession:
     parent: int | None = None
     end_ms: int = 0  # of its embedded keys; 0: open
     blob: bytes = b""
+    recorded: tuple[KeyId, ...] = ()
+    released: bool = False
 
 
 class Term(NamedTuple):

@@ -16,7 +16,9 @@ from player.ids import ContentKey, KeyId
 from player.wire.hierarchy import Output
 
 EMBEDDED_KEYS: Final = "embedded_keys"
-FEATURES: Final = frozenset({EMBEDDED_KEYS})
+PERSISTENT_USAGE_RECORD: Final = "persistent_usage_record"
+FEATURES: Final = frozenset({EMBEDDED_KEYS, PERSISTENT_USAGE_RECORD})
+MAX_ACCURACY_S: Final = 60.0  # persistent-usage-record draft: the key usage accuracy is at most a minute
 MAX_KEYS_PER_SESSION: Final = 128  # choice: as Chromium; EME asks for a high minimum
 CREATE_FAILS: Final = ("InvalidStateError", "NotSupportedError", "QuotaExceededError")  # EME 4.2 createMediaKeys, 2.9
 ROOT_WINDOW_PERIODS: Final = 16  # whose embedded keys a merged root keeps; a choice: as many as children are kept
@@ -62,6 +64,9 @@ class CdmSpec:
     `clock`: without one the device tells no time, and nothing starts, expires or is renewed on it.
     `playback_window_s`: keys expire so long after they were first used, unless they end before; None: no such rule.
     `create_fail`: the DOM name of the error with which no CDM can be made, None: it starts.
+    `ck_remove_empty`: after remove() the map of a Clear Key session is empty; else its keys are "released".
+    `accuracy_s`: no time in a usage record is further from the truth, stored or told. `save_every_s`: how long after a
+    key was used its record is stored at the latest.
     """
 
     features: tuple[str, ...] = ()
@@ -81,6 +86,9 @@ class CdmSpec:
     on_session_limit: str = OnSessionLimit.REFUSE
     root_window_periods: int = ROOT_WINDOW_PERIODS
     create_fail: str | None = None
+    ck_remove_empty: bool = False
+    accuracy_s: float = 10.0
+    save_every_s: float = 5.0
 
     def __post_init__(self) -> None:
         _known("feature", self.features, FEATURES)
@@ -92,9 +100,24 @@ class CdmSpec:
         _known("error of a CDM that does not start", (self.create_fail,) if self.create_fail else (), CREATE_FAILS)
         _known("answer to a session too many", (self.on_session_limit,), tuple(OnSessionLimit))
 
+        if not 0.001 <= self.accuracy_s <= MAX_ACCURACY_S or not self.save_every_s > 0:
+            raise UsageError(f"usage records are exact to 0.001 to {MAX_ACCURACY_S:g} s, and saved after more than 0 s")
+
     @property
     def embedded_keys(self) -> bool:
         return EMBEDDED_KEYS in self.features
+
+    @property
+    def usage_records(self) -> bool:
+        return PERSISTENT_USAGE_RECORD in self.features
+
+    @property
+    def accuracy_ms(self) -> int:
+        return round(self.accuracy_s * 1000)
+
+    @property
+    def save_every_ms(self) -> int:
+        return max(1, round(self.save_every_s * 1000))
 
     def device(self) -> Device:
         """The device before anything has happened to it."""
