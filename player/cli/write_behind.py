@@ -1,6 +1,6 @@
 """Writing a file while what comes next is being made: the kernel copies on one core, we decrypt on the other.
 
-Small parts are gathered, since a call for each would cost more than its bytes.
+Small parts are written at once, since handing one to a thread would cost more than its bytes.
 """
 
 from __future__ import annotations
@@ -11,57 +11,32 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from threading import Thread
 
-LARGE_BYTES: Final = 1 << 18  # a choice: parts from here on are worth a thread and not worth a copy
-GATHERED_BYTES: Final = 1 << 20  # small parts are written once there are so many bytes of them
+LARGE_BYTES: Final = 1 << 18  # a choice: parts from here on are worth a thread
 
 
 class Writer:
-    """Writes parts at their places. A part may change only after the second next call of `write`."""
+    """Writes parts at their places. A part may change after the next call of `write`."""
 
-    __slots__ = ("_at", "_error", "_file", "_gathered", "_thread")
+    __slots__ = ("_error", "_file", "_thread")
 
     def __init__(self, file: int) -> None:
         self._file = file
-        self._gathered = bytearray()
-        self._at = 0  # where the gathered bytes belong
         self._thread: Thread | None = None
         self._error: OSError | None = None
 
     def write(self, at: int, part: bytes | memoryview) -> None:
-        """Raises: OSError, also of the part before."""
-        if at != self._at + len(self._gathered):
-            self._flush()
-            self._at = at
+        """Raises: OSError of the part before."""
+        self.end()
         if len(part) < LARGE_BYTES:
-            self._gathered += part
-            if len(self._gathered) >= GATHERED_BYTES:
-                self._flush()
+            self._write_all(at, memoryview(part))
             return
-        self._flush()
-        self._begin(part)
-
-    def end(self) -> None:
-        """Raises: OSError."""
-        self._flush()
-        self._wait()
-
-    def _flush(self) -> None:
-        if self._gathered:
-            self._wait()
-            self._write_all(self._at, memoryview(self._gathered))
-            self._at += len(self._gathered)
-            self._gathered = bytearray()
-            self._wait()
-
-    def _begin(self, part: bytes | memoryview) -> None:
         from threading import Thread  # files of small parts never need it
 
-        self._wait()
-        self._thread = Thread(target=self._write_all, args=(self._at, memoryview(part)))
+        self._thread = Thread(target=self._write_all, args=(at, memoryview(part)))
         self._thread.start()
-        self._at += len(part)
 
-    def _wait(self) -> None:
+    def end(self) -> None:
+        """Raises: OSError of the last part."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
