@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 from xml.etree.ElementTree import Element
 
+from player.mpd.base_urls import Bases
 from player.mpd.document import Node, qualified
 from player.mpd.model import Resource, SegmentBase, SegmentList, SegmentSource, SegmentTemplate, TimelineRun
 from player.mpd.template import compile_template
-from player.mpd.values import byte_range, integer, offset, positive, unsigned
+from player.mpd.values import boolean, byte_range, integer, offset, positive, unsigned
 
 T = TypeVar("T")
 
@@ -21,21 +22,22 @@ Chain = tuple[Node, ...]
 """Elements of one name, the innermost first."""
 
 
-def source(levels: Sequence[Node], base_url: str, base_offset_us: int | None) -> SegmentSource:
+def source(levels: Sequence[Node], bases: Bases) -> SegmentSource:
     """How the segments of a Representation are addressed.
 
-    `levels`: Representation, AdaptationSet, Period. `base_offset_us`: `@availabilityTimeOffset` of the BaseURLs.
+    `levels`: Representation, AdaptationSet, Period. URLs are those of the first of the alternatives.
     Raises: ManifestError
     """
     for level in levels:
         for name, read in _FORMS.items():
             if level.child(name) is not None:
                 chain = tuple(node for one in levels if (node := one.child(name)) is not None)
-                return read(chain, base_url, base_offset_us)
+                return read(chain, bases)
     raise levels[0].broken("no SegmentTemplate, SegmentList or SegmentBase")
 
 
-def _template(chain: Chain, base_url: str, base_offset_us: int | None) -> SegmentTemplate:
+def _template(chain: Chain, bases: Bases) -> SegmentTemplate:
+    base_url = bases.first
     media = _text(chain, "media")
     if media is None:
         raise chain[0].broken("no @media")
@@ -52,12 +54,15 @@ def _template(chain: Chain, base_url: str, base_offset_us: int | None) -> Segmen
         runs=runs,
         initialization=initialization,
         media=media,
-        availability_time_offset_us=_availability_time_offset(chain, base_offset_us),
+        availability_time_offset_us=_availability_time_offset(chain, bases.offset_us),
+        complete=_complete(chain, bases),
+        ept_delta=_value(chain, "eptDelta", integer) or 0,
     )
 
 
-def _list(chain: Chain, base_url: str, _: int | None) -> SegmentList:
+def _list(chain: Chain, bases: Bases) -> SegmentList:
     """The list itself is not merged: that of the innermost element with SegmentURLs counts (5.3.9.3)."""
+    base_url = bases.first
     urls = next((found for node in chain if (found := tuple(node.children("SegmentURL")))), ())
     if not urls:
         raise chain[0].broken("no SegmentURL")
@@ -74,19 +79,19 @@ def _list(chain: Chain, base_url: str, _: int | None) -> SegmentList:
     )
 
 
-def _base(chain: Chain, base_url: str, _: int | None) -> SegmentBase:
+def _base(chain: Chain, bases: Bases) -> SegmentBase:
     index_range = _value(chain, "indexRange", byte_range)
     if index_range is None:
         raise chain[0].broken("no @indexRange")
     return SegmentBase(
         timescale=_timescale(chain),
         presentation_time_offset=_number(chain, "presentationTimeOffset", 0),
-        initialization=_initialization(chain, base_url),
+        initialization=_initialization(chain, bases.first),
         index_range=index_range,
     )
 
 
-_FORMS: Final[dict[str, Callable[[Chain, str, int | None], SegmentSource]]] = {
+_FORMS: Final[dict[str, Callable[[Chain, Bases], SegmentSource]]] = {
     "SegmentBase": _base,
     "SegmentList": _list,
     "SegmentTemplate": _template,
@@ -115,6 +120,11 @@ def _availability_time_offset(chain: Chain, base_offset_us: int | None) -> int |
     given = any("availabilityTimeOffset" in node.element.attrib for node in chain)
     own_us = _value(chain, "availabilityTimeOffset", offset) if given else 0
     return None if own_us is None or base_offset_us is None else own_us + base_offset_us
+
+
+def _complete(chain: Chain, bases: Bases) -> bool:
+    own = _value(chain, "availabilityTimeComplete", boolean)
+    return bases.complete if own is None else own
 
 
 def _durations(chain: Chain) -> tuple[int | None, tuple[TimelineRun, ...] | None]:

@@ -13,11 +13,13 @@ from typing import NamedTuple
 
 from player.clock import SECOND
 from player.errors import ManifestError
+from player.mpd import base_urls, descriptors, service
 from player.mpd.document import XLINK_HREF, Node, read
 from player.mpd.model import EventStream, MpdEvent, Period, Presentation
 from player.mpd.protection import definitions, inherited
 from player.mpd.sets import Scope, adaptation_sets, descend
 from player.mpd.values import duration, instant, positive, unsigned
+from player.mpd.xlink import links
 
 
 class Span(NamedTuple):
@@ -44,7 +46,9 @@ def present(root: Node) -> Presentation:
     url = root.document.url
     dynamic = root.string("type").strip() == "dynamic"
     defined = definitions(root)
-    scope = descend(root, Scope(base_urls=(url,), defined=defined, protections=inherited(root, defined)))
+    scope = descend(
+        root, Scope(bases=base_urls.of_document(url), defined=defined, protections=inherited(root, defined))
+    )
     spans = _spans(root, dynamic)
     periods = tuple(_period(span, name, scope, dynamic) for span, name in zip(spans, _names(spans), strict=True))
     if not any(period.adaptation_sets for period in periods):
@@ -62,6 +66,14 @@ def present(root: Node) -> Presentation:
         suggested_delay_us=root.lenient("suggestedPresentationDelay", duration),
         utc_timings=tuple((node.string("schemeIdUri"), node.string("value")) for node in root.children("UTCTiming")),
         locations=root.whole(root.children("Location"), lambda node: node.resolve(url, node.text())),
+        id=root.string("id"),
+        early_periods=early_periods(root) if dynamic else (),
+        remote=links(root),
+        patches=service.patches(root) if dynamic else (),
+        steering=service.steering(root),
+        service=service.description(root),
+        initialization_sets=service.initialization_sets(root, defined),
+        longest_segment_us=root.lenient("maxSegmentDuration", duration),
         warnings=root.document.notes.all(),
     )
 
@@ -100,13 +112,27 @@ def _period(span: Span, name: str, outer: Scope, dynamic: bool) -> Period:
         endless=span.duration_us is None and not dynamic,
     )
     streams = node.children("EventStream")
+    supplemental = descriptors.read(tuple(node.children("AdaptationSet")), "SupplementalProperty")
     return Period(
         id=name,
         start_us=span.start_us,
         duration_us=span.duration_us,
         adaptation_sets=adaptation_sets(node, scope),
         event_streams=node.whole(streams, lambda part: _event_stream(part, span.start_us)),
+        continues=next(iter(descriptors.values(supplemental, descriptors.CONTINUITY)), None),
+        connects=next(iter(descriptors.values(supplemental, descriptors.CONNECTIVITY)), None),
     )
+
+
+def early_periods(root: Node) -> tuple[str, ...]:
+    """Ids of Periods that have no place yet: neither @start nor, before them, a Period that ends (5.3.2.1)."""
+    found = []
+    open_end = False
+    for node in root.children("Period"):
+        if "start" not in node.element.attrib and open_end:
+            found.append(node.string("id"))
+        open_end = "duration" not in node.element.attrib
+    return tuple(found)
 
 
 def _spans(root: Node, dynamic: bool) -> tuple[Span, ...]:

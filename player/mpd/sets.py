@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from player.mpd import addressing
+from player.mpd import addressing, base_urls, descriptors
+from player.mpd.base_urls import Bases
 from player.mpd.document import Node
 from player.mpd.model import AdaptationSet, ContentProtection, Representation, SegmentBase, SegmentSource
 from player.mpd.protection import Definitions, protections
-from player.mpd.values import offset, positive, unsigned
-
-MAX_BASE_URLS: Final = 16  # alternatives multiply over four levels
-
-TRICK_MODE: Final = "http://dashif.org/guidelines/trickmode"
-HARMLESS_PROPERTIES: Final = ("urn:mpeg:mpegb:cicp:",)  # colour: nothing here looks at pictures
+from player.mpd.service import reference_times
+from player.mpd.values import positive, unsigned
 
 KINDS: Final = frozenset({"video", "audio", "text", "image"})
 CODEC_KINDS: Final = {
@@ -31,24 +28,15 @@ CODEC_KINDS: Final = {
 class Scope:
     """What an element hands down to those below it."""
 
-    base_urls: tuple[str, ...]  # absolute
+    bases: Bases
     defined: Definitions
-    offset_us: int | None = 0  # @availabilityTimeOffset of the BaseURLs so far; None: INF
     protections: tuple[ContentProtection, ...] = ()  # of MPD and Period
     endless: bool = False  # a static Period whose end nobody told
 
 
 def descend(node: Node, scope: Scope) -> Scope:
-    """The scope below an element: its BaseURLs are alternatives, each under each of those above (5.6.5)."""
-    elements = tuple(node.children("BaseURL"))
-    bases = scope.base_urls
-    found = node.whole(elements, lambda at: tuple(at.resolve(base, at.text()) for base in bases))
-    urls = tuple(dict.fromkeys(url for group in found for url in group))[:MAX_BASE_URLS]
-    if not urls:
-        return scope
-    own_us = elements[0].lenient("availabilityTimeOffset", offset) if _offset_given(elements[0]) else 0
-    total_us = None if own_us is None or scope.offset_us is None else own_us + scope.offset_us
-    return replace(scope, base_urls=urls, offset_us=total_us)
+    """The scope below an element."""
+    return replace(scope, bases=base_urls.descend(node, scope.bases))
 
 
 def adaptation_sets(period: Node, scope: Scope) -> tuple[AdaptationSet, ...]:
@@ -59,7 +47,7 @@ def adaptation_sets(period: Node, scope: Scope) -> tuple[AdaptationSet, ...]:
 
 
 def _adaptation_set(node: Node, period: Node, outer: Scope) -> AdaptationSet | None:
-    if _set_aside(node):
+    if descriptors.set_aside(node):
         return None
     scope = descend(node, outer)
     representations = node.whole(
@@ -74,14 +62,18 @@ def _adaptation_set(node: Node, period: Node, outer: Scope) -> AdaptationSet | N
         representations=representations,
         protections=(*protections(node, scope.defined), *scope.protections),
         roles=tuple(role.string("value") for role in node.children("Role")),
+        switchable_with=descriptors.values(descriptors.read((node,), "SupplementalProperty"), descriptors.SWITCHING),
+        selection_priority=_or(node.lenient("selectionPriority", unsigned), 1),
+        initialization_sets=tuple(node.string("initializationSetRef").split()),
     )
 
 
 def _representation(node: Node, above: tuple[Node, Node], outer: Scope) -> Representation | None:
-    if _set_aside(node):
+    if descriptors.set_aside(node):
         return None
     scope = descend(node, outer)
-    source = addressing.source((node, *above), scope.base_urls[0], scope.offset_us)
+    levels = (node, above[0])
+    source = addressing.source((node, *above), scope.bases)
     if scope.endless and _needs_an_end(source):
         raise node.broken("segments without end: neither the Period nor the MPD has a duration")
     return Representation(
@@ -89,22 +81,19 @@ def _representation(node: Node, above: tuple[Node, Node], outer: Scope) -> Repre
         bandwidth=node.lenient("bandwidth", unsigned) or 0,
         mime_type=_own_or(node, above[0], "mimeType"),
         codecs=_own_or(node, above[0], "codecs"),
-        base_urls=scope.base_urls,
+        base_urls=tuple(base.url for base in scope.bases.urls),
+        alternatives=scope.bases.urls,
         source=source,
         width=_dimension(node, above[0], "width"),
         height=_dimension(node, above[0], "height"),
         protections=protections(node, scope.defined),
+        supplemental=descriptors.read(levels, "SupplementalProperty"),
+        inband_events=descriptors.read(levels, "InbandEventStream"),
+        reference_times=tuple(time for level in levels for time in reference_times(level)),
+        quality=node.lenient("qualityRanking", unsigned),
+        frame_rate=_own_or(node, above[0], "frameRate"),
+        depends_on=tuple(node.string("dependencyId").split()),
     )
-
-
-def _set_aside(node: Node) -> bool:
-    """Whether an EssentialProperty asks for something nobody here can do: then a player leaves the part (5.8.4.8)."""
-    schemes = {prop.string("schemeIdUri").strip() for prop in node.children("EssentialProperty")}
-    unknown = sorted(scheme for scheme in schemes if not scheme.lower().startswith(HARMLESS_PROPERTIES))
-    for scheme in unknown:
-        if scheme != TRICK_MODE:
-            node.warn(f"left out: EssentialProperty {scheme[:80]!r} is not known")
-    return bool(unknown)
 
 
 def _needs_an_end(source: SegmentSource) -> bool:
@@ -115,6 +104,10 @@ def _needs_an_end(source: SegmentSource) -> bool:
 
 def _own_or(node: Node, parent: Node, name: str) -> str:
     return node.string(name) or parent.string(name)
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
 
 
 def _dimension(node: Node, parent: Node, name: str) -> int | None:
@@ -134,10 +127,6 @@ def _kinds(node: Node, first: Representation) -> Iterator[str]:
     yield CODEC_KINDS.get(codec, "")
     if "ttml" in first.mime_type:
         yield "text"
-
-
-def _offset_given(base_url: Node) -> bool:
-    return "availabilityTimeOffset" in base_url.element.attrib
 
 
 def _agreed(period: Node, sets: tuple[AdaptationSet, ...]) -> tuple[AdaptationSet, ...]:
