@@ -7,12 +7,13 @@ samples are clear and which key id stopped it, is what block by block would give
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import NamedTuple, Protocol
 
 from player.eme.cdm import Decrypt, Decrypted
 from player.ids import KeyId
 from player.isobmff.model import Fragment
-from player.isobmff.sample import Sample
+from player.isobmff.samples import Samples
 
 
 class Block(Protocol):
@@ -76,7 +77,6 @@ def _decrypted(number: int, head: Block, ask: Ask | None) -> tuple[int, Stop | N
     return count, None
 
 
-def clear_run(samples: Sequence[Sample], start: int) -> int:
+def clear_run(samples: Samples, start: int) -> int:
     """How many samples from `start` on are not protected: the CDM is not asked for these."""
-    stop = next((i for i in range(start, len(samples)) if samples[i].protection is not None), len(samples))
-    return stop - start
+    return sum(count for count, _ in takewhile(lambda run: run[1] is None, samples.protections_from(start)))
