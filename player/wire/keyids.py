@@ -1,7 +1,4 @@
-"""Init data of type `keyids`, which is also the shape of a Clear Key release and of its acknowledgement.
-
-W3C "keyids" Initialization Data Format; EME 9.1.5, 9.1.6.
-"""
+"""Init data of type `keyids` (W3C "keyids" Initialization Data Format)."""
 
 from __future__ import annotations
 

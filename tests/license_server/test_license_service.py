@@ -17,9 +17,10 @@ from player.chance import Draw
 from player.clock import SECOND, VIRTUAL_EPOCH_US
 from player.errors import BackendError
 from player.ids import ContentKey, KeyId
-from player.wire import clearkey, hierarchy, keyids, problem
+from player.wire import clearkey, hierarchy, keyids, problem, release
 from player.wire.hierarchy import LicenseRequest, Use
 from player.wire.http import Reply, Request
+from player.wire.release import Release, Times
 
 EPOCH_MS = VIRTUAL_EPOCH_US // 1000
 TIERS = ("video", "audio")
@@ -107,7 +108,7 @@ def test_a_license_may_be_read_by_any_page_and_kept_by_no_cache() -> None:
 
 
 def test_a_padded_request_is_read_too() -> None:
-    body = b'{"kids":["' + b"a2lkLXZpZGVvLTEuLi4uLg" + b'=="]}'
+    body = b'{"kids":["' + b"a2lkLXZpZGVvLTEuLi4uLg" + b'=="],"type":"temporary"}'
     assert given_kids(Served().only("POST", CLEARKEY_PATH, body)) == [kid("video", 1)]
 
 
@@ -205,12 +206,29 @@ def test_a_license_may_be_stored_where_the_session_asks_for_that(session_type: s
 def test_a_release_at_the_same_url_is_acknowledged_with_its_key_ids() -> None:
     served = Served()
     sent = (kid("video", 0), kid("audio", 0))
-    with_times = json.dumps({"kids": json.loads(keyids.write(sent))["kids"], "firstTime": 1, "latestTime": None})
-    for body in (keyids.write(sent), with_times.encode()):
-        answer = served.only("POST", HIERARCHY_PATH, body)
-        assert (answer.status, keyids.read(answer.body)) == (200, sent)
-        assert served.log[-1].kids == sent
-    assert served.only("POST", HIERARCHY_PATH, b'{"kids":[]}').status == 400
+    with_times = json.dumps({"kids": json.loads(keyids.write(sent))["kids"], "firstTime": 1, "latestTime": 2})
+    for path in (CLEARKEY_PATH, HIERARCHY_PATH):
+        for body in (keyids.write(sent), with_times.encode()):
+            answer = served.only("POST", path, body)
+            assert (answer.status, keyids.read(answer.body)) == (200, sent)
+            assert served.log[-1].kids == sent
+        assert served.only("POST", path, b'{"kids":[]}').status == 400
+
+
+@pytest.mark.rule("UD06")
+def test_sessions_with_a_usage_record_are_counted_until_their_release_is_acknowledged() -> None:
+    served, kids = Served(), (kid("video", 0),)
+    asked = clearkey.write_request(kids, "persistent-usage-record")
+    record = release.write(Release(kids=kids, times=Times(first_ms=1, latest_ms=2)))
+
+    def streams() -> object:
+        return json.loads(served.only("GET", "/metrics").body)["open_records"]
+
+    counted = []
+    for body in (asked, asked, clearkey.write_request(kids), record, release.write(Release(kids=kids)), record, record):
+        assert served.only("POST", CLEARKEY_PATH, body).status == 200
+        counted.append(streams())
+    assert counted == [1, 2, 2, 1, 1, 0, 0]
 
 
 @pytest.mark.rule("M003")
@@ -267,6 +285,8 @@ def test_health_and_metrics_are_told() -> None:
         "licenses": 2,
         "keys": 4,
         "rejected": 1,
+        "releases": 0,
+        "open_records": 0,
         "by_status": {"200": 2, "503": 1},
         "queue_s": 0.0,
         "per_second": [[0, 1, 0, 1], [1, 1, 1, 0], [2, 1, 1, 0]],

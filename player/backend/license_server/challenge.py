@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from player.backend.license_server.grant import Grant
 from player.ids import KeyId
-from player.wire import keyids
-from player.wire.members import bad
+from player.wire import release
 from player.wire.strict import read_object
+
+USAGE_RECORD: Final = "persistent-usage-record"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """`session_type` is EME's. `acknowledgement`: what answers a license-release; None where keys are asked for."""
+    """`session_type` is EME's, "" where a message does not tell it.
+
+    `acknowledgement`: what answers a license-release; None where keys are asked for.
+    """
 
     kids: tuple[KeyId, ...]
     session_type: str
@@ -32,14 +37,16 @@ class KeySystem:
     write: Callable[[Challenge, Grant, int], bytes | None]  # the int: wall time in ms
 
 
-def release(body: bytes) -> Challenge | None:
+def release_in(body: bytes, *, tolerant: bool = False) -> Challenge | None:
     """A license-release: key ids, perhaps times of use, no session type. Its key ids acknowledge it (EME 9.1.6).
 
     None: another message. All of them come to one URL (EME 6.4, messageType). Raises: LicenseError.
     """
-    if "type" in read_object(body, "license message"):
+    if not release.is_release(read_object(body, "license message")):
         return None
-    kids = keyids.read(body)
-    if not kids:
-        raise bad("license message kids", "empty")
-    return Challenge(kids=kids, session_type="", acknowledgement=keyids.write(kids))
+    given = release.read(body, tolerant=tolerant)
+    return Challenge(
+        kids=given.kids,
+        session_type="" if given.times is None else USAGE_RECORD,
+        acknowledgement=release.write_acknowledgement(given.kids),
+    )

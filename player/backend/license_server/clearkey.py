@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from player.backend.common.keys import KeyKind
-from player.backend.license_server.challenge import Challenge, KeySystem
+from player.backend.license_server.challenge import Challenge, KeySystem, release_in
 from player.backend.license_server.grant import Grant
 from player.wire import clearkey
 
 
 def _read(body: bytes) -> Challenge:
+    released = release_in(body, tolerant=True)
+    if released is not None:
+        return released
     request = clearkey.read_request(body, tolerant=True)
     return Challenge(kids=request.kids, session_type=request.type)
 

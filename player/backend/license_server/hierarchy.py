@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from player.backend.common.keys import HeldKey, KeyKind
-from player.backend.license_server.challenge import Challenge, KeySystem, release
+from player.backend.license_server.challenge import Challenge, KeySystem, release_in
 from player.backend.license_server.grant import Grant
 from player.wire import hierarchy
 from player.wire.hierarchy import License, LicenseKey, Policy, Use
@@ -15,7 +15,7 @@ _USES: Final = {KeyKind.CONTENT: Use.CONTENT, KeyKind.ROOT: Use.WRAP}
 
 def _read(body: bytes) -> Challenge:
     """A license-renewal has the form of a request, and is answered like one."""
-    released = release(body)
+    released = release_in(body)
     if released is not None:
         return released
     request = hierarchy.read_request(body)

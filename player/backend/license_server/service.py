@@ -26,7 +26,7 @@ from player.backend.common.replies import (
 )
 from player.backend.license_server import clearkey, hierarchy, tickets
 from player.backend.license_server.admission import CapacityModel, Count, Outcome
-from player.backend.license_server.challenge import Challenge, KeySystem
+from player.backend.license_server.challenge import USAGE_RECORD, Challenge, KeySystem
 from player.backend.license_server.grant import Granter
 from player.backend.license_server.log import LicenseLogEntry, Listener
 from player.backend.license_server.metrics import Metrics
@@ -159,7 +159,9 @@ class LicenseServer:
     def _license(self, asked: _Asked, now: int) -> Reply:
         if asked.challenge is None:
             return problem_reply(asked.request, _BAD_CHALLENGE)
+        is_record = asked.challenge.session_type == USAGE_RECORD
         if asked.challenge.acknowledgement is not None:
+            self._metrics.release(of_record=is_record)
             return reply(asked.request, 200, asked.challenge.acknowledgement, JSON, headers=(NO_STORE,))
         now_ms = (self._epoch_us + now) // MILLISECOND
         grant = self._granter.grant(asked.challenge.kids, now_ms)
@@ -167,6 +169,7 @@ class LicenseServer:
         if body is None:
             return problem_reply(asked.request, _NO_KEYS)
         self._metrics.keys += len(grant.keys)
+        self._metrics.open_records += is_record
         return reply(asked.request, 200, body, JSON, headers=(NO_STORE,))
 
     def _refuse(self, request: Request, refusal: Refusal) -> Reply:
@@ -189,7 +192,8 @@ class LicenseServer:
         status = 0 if answer is None else answer.status
         if answer is not None:
             self._replies.append(answer)
-        self._metrics.count(status, now)
+        is_release = asked.challenge is not None and asked.challenge.acknowledgement is not None
+        self._metrics.count(status, now, is_release=is_release)
         if self._listen is not None:
             self._listen(_log_entry(asked, status, now))
 
