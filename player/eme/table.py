@@ -36,6 +36,7 @@ from player.ids import Pool
 __all__ = [
     "Load",
     "State",
+    "abandon",
     "close",
     "create_session",
     "destroy",
@@ -165,6 +166,11 @@ def drop(state: State, pool: Pool, slot: int) -> None:
         return
     if it.state not in (UNINITIALIZED, SPENT):
         raise InvalidStateError(f"session {slot} is {it.state}: close it")
+    leave(state, pool, slot)
+
+
+def abandon(state: State, pool: Pool, slot: int) -> None:
+    """Let go of a session that never became callable, even with a request under way: its page wants no more of it."""
     leave(state, pool, slot)
 
 

@@ -25,7 +25,11 @@ class Calls(Protocol):
 
     def generate_request(self, number: int, init_data_type: str, init_data: bytes) -> asyncio.Future[None]: ...
 
+    def load(self, number: int, stored_id: str) -> asyncio.Future[bool]: ...
+
     def update(self, number: int, response: bytes) -> asyncio.Future[None]: ...
+
+    def remove(self, number: int) -> asyncio.Future[None]: ...
 
     def close(self, number: int) -> asyncio.Future[None]: ...
 
@@ -62,6 +66,12 @@ class MediaKeySession:
             return failed(error)
         return self._calls.generate_request(self._number, init_data_type, data)
 
+    def load(self, session_id: object) -> asyncio.Future[bool]:
+        """False where nothing is stored. Fails with EmeTypeError, InvalidStateError or QuotaExceededError."""
+        if not isinstance(session_id, str):
+            return failed(EmeTypeError("a session id is a str"))
+        return self._calls.load(self._number, session_id)
+
     def update(self, response: object) -> asyncio.Future[None]:
         """Hand a license to the CDM. Fails with EmeTypeError or InvalidStateError."""
         try:
@@ -69,6 +79,10 @@ class MediaKeySession:
         except EmeError as error:
             return failed(error)
         return self._calls.update(self._number, data)
+
+    def remove(self) -> asyncio.Future[None]:
+        """Destroy keys and license; a release message follows where a record is kept. Fails with InvalidStateError."""
+        return self._calls.remove(self._number)
 
     def close(self) -> asyncio.Future[None]:
         """Resolves at once where the session is closing or closed. Fails with InvalidStateError if never callable."""
@@ -87,9 +101,10 @@ class MediaKeySession:
     def on(self, kind: type[E], callback: Callable[[E], object]) -> None:
         self._listeners.on(kind, callback)
 
-    def show(self, row: Session, parent: MediaKeySession | None) -> None:
-        """A task of the page has run: `row` is what it made of the session."""
+    def show(self, row: Session, parent: MediaKeySession | None, session_id: str) -> None:
+        """A task of the page has run: `row` is what it made of the session. The id stays once it is there."""
         self._row = row
+        self.session_id = self.session_id or session_id
         if parent is not None:
             self.parent = parent
 
@@ -105,14 +120,18 @@ class MediaKeySession:
             case Message() | KeyStatusesChanged():
                 self._dispatch(event)
 
+    def end(self) -> None:
+        """Nothing is told of this session any more."""
+        self._listeners.end()
+
     def _dispatch(self, event: Message | KeyStatusesChanged) -> None:
         self._listeners.tell(event)
         if event.session.state is SessionState.CLOSED:
-            self._listeners.end()  # nothing is told of a session after this
+            self.end()  # nothing is told of a session after this
 
 
-def failed(error: EmeError) -> asyncio.Future[None]:
+def failed(error: EmeError) -> asyncio.Future[Any]:
     """A future that has failed already, as a method's synchronous checks leave it."""
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     future.set_exception(error)
     return future

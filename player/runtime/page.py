@@ -24,6 +24,7 @@ from player.runtime.clock import running_clock
 from player.runtime.configurations import configurations as converted
 from player.runtime.media_element import MediaElement
 from player.runtime.media_keys import MediaKeys
+from player.runtime.page_sessions import PageSessions
 from player.runtime.permissions import ALL_ALLOWED, Permissions, Prompt
 from player.runtime.seed import run_seed
 from player.runtime.sinks import Sink
@@ -62,7 +63,8 @@ class Page:
         self._clock = running_clock()
         self._pool = Pool()
         self._queue = TaskQueue(spare_turns)
-        self._media_keys_made = 0
+        self._media_keys_made: list[MediaKeys] = []
+        self._sessions = PageSessions(self.profile.store(origin))
 
     @property
     def request_media_key_system_access(self) -> RequestAccess:
@@ -84,6 +86,12 @@ class Page:
     def media_element(self, *, rules: AttachRules = DEFAULT_RULES, sink: Sink | None = None) -> MediaElement:
         """A media element to be fed by hand. `sink`: where its clear samples go; None: they are digested."""
         return MediaElement(self._queue, rules=rules, quirks=element_quirks(self._cdm_spec.quirks), sink=sink)
+
+    def leave(self) -> None:
+        """The page goes away: what is to outlive it is stored, and nobody sees anything else of it."""
+        self._queue.clear()
+        for keys in self._media_keys_made:
+            keys.destroy()
 
     def _request_access(self, key_system: str, configurations: Asked) -> asyncio.Future[MediaKeySystemAccess]:
         promise: asyncio.Future[MediaKeySystemAccess] = asyncio.get_running_loop().create_future()
@@ -126,16 +134,19 @@ class Page:
             return False
 
     def _media_keys(self, access: Access) -> MediaKeys:
-        client = f"{self._media_keys_made}" if self._media_keys_made == 0 else f"0.{self._media_keys_made}"
-        self._media_keys_made += 1
-        return MediaKeys(
+        number = len(self._media_keys_made)
+        client = f"0.{number}" if number else "0"
+        keys = MediaKeys(
             access,
             make(access.key_system, self._cdm_spec, self._pool, self._clock.epoch_us),
             draw=Draw(self._seed, client),
             pool=self._pool,
             clock=self._clock,
             queue=self._queue,
+            page_sessions=self._sessions,
         )
+        self._media_keys_made.append(keys)
+        return keys
 
 
 class MediaKeySystemAccess:

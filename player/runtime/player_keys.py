@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from player.chance import Draw
 from player.eme.cdm import GenerateRequest
@@ -40,13 +41,16 @@ class PlayerKeys:
     def _take(self, event: Output) -> None:
         row = event.session
         session = self._sessions.get(row.slot) or self._new(row)
-        session.show(row, None if row.parent is None else self._sessions.get(row.parent))
+        session.show(row, None if row.parent is None else self._sessions.get(row.parent), self._named(event))
         if not isinstance(event, Settled):
             session.take(event)
-        elif isinstance(event.call, GenerateRequest) and event.error is None:
-            session.session_id = session_id(self.key_system, self._draw, event.call.number)
         if isinstance(event, KeyStatusesChanged) and row.state is SessionState.CLOSED:
             del self._sessions[row.slot]  # the last that is told of it
+
+    def _named(self, event: Output) -> str:
+        if isinstance(event, Settled) and isinstance(event.call, GenerateRequest) and event.error is None:
+            return session_id(self.key_system, self._draw, event.call.number)
+        return ""
 
     def _new(self, row: Session) -> MediaKeySession:
         session = self._sessions[row.slot] = MediaKeySession(_LookOnly(), row.slot, row)
@@ -59,12 +63,18 @@ class _LookOnly:
     def generate_request(self, _number: int, _init_data_type: str, _init_data: bytes) -> asyncio.Future[None]:
         return _kept()
 
+    def load(self, _number: int, _stored_id: str) -> asyncio.Future[bool]:
+        return _kept()
+
     def update(self, _number: int, _response: bytes) -> asyncio.Future[None]:
+        return _kept()
+
+    def remove(self, _number: int) -> asyncio.Future[None]:
         return _kept()
 
     def close(self, _number: int) -> asyncio.Future[None]:
         return _kept()
 
 
-def _kept() -> asyncio.Future[None]:
+def _kept() -> asyncio.Future[Any]:
     return failed(InvalidStateError("the player keeps this session to itself"))

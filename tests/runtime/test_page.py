@@ -327,12 +327,12 @@ def test_a_cdm_that_raises_fails_its_call_and_nothing_else() -> None:
     async def main(keys: MediaKeys) -> list[str]:
         told: list[str] = []
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context["message"]))
-        cdm, good = keys._cdm, keys.create_session()
-        keys._cdm = None  # type: ignore[assignment]
+        cdm, good = keys._cdm._cdm, keys.create_session()
+        keys._cdm._cdm = None  # type: ignore[assignment]
         bad = keys.create_session()
         with pytest.raises(InvalidStateError, match="the CDM failed"):
             await bad.generate_request("keyids", INIT_DATA)
-        keys._cdm = cdm
+        keys._cdm._cdm = cdm
         await good.generate_request("keyids", INIT_DATA)
         return told
 
