@@ -25,7 +25,7 @@ from player.eme.cdm import (
 )
 from player.eme.errors import EmeTypeError
 from player.eme.init_data import common_key_ids, sanitize
-from player.eme.status import MessageType, SessionType
+from player.eme.status import MessageType
 from player.ids import CLEARKEY, KeyId
 from player.wire import clearkey
 from player.wire.clearkey import ClearKeyLicense
@@ -33,8 +33,9 @@ from player.wire.clearkey import ClearKeyLicense
 
 def generate_request(cdm: EmulatedCdm, call: GenerateRequest, now: int) -> Handled:  # noqa: ARG001 — without time
     """One license-request with the key ids of the init data, in its order."""
-    body: bytes = cdm.pool.remember(_request, call.init_data_type, call.init_data, call.session_type)
-    cdm.put(KeySession(slot=call.slot, session_type=call.session_type))
+    kids: tuple[KeyId, ...] = cdm.pool.remember(_asked, call.init_data_type, call.init_data)
+    body: bytes = cdm.pool.remember(clearkey.write_request, kids, call.session_type)
+    cdm.put(KeySession(slot=call.slot, session_type=call.session_type, asked=kids))
     return Handled(message=(MessageType.LICENSE_REQUEST, body))
 
 
@@ -46,6 +47,7 @@ def update(cdm: EmulatedCdm, call: Update, now: int) -> Handled:
     license_ = cdm.license(clearkey.read_license, call.response)
     if license_.type != session.session_type:
         raise EmeTypeError(f"a {license_.type} license for a {session.session_type} session")
+    cdm.check_asked(session, (kid for kid, _ in license_.keys))
     session = cdm.check_room(cdm.pool.remember(_licensed, session, license_))
     cdm.put(session)
     return Handled(changes=(cdm.change_of(session, now),), records=stored.records(cdm, call.slot))
@@ -69,10 +71,10 @@ def _licensed(session: KeySession, license_: ClearKeyLicense) -> KeySession:
     return stored.recorded(replace(session, keys=added(session.keys, keys), keyless=keyless))
 
 
-def _request(init_data_type: str, init_data: bytes, session_type: SessionType) -> bytes:
+def _asked(init_data_type: str, init_data: bytes) -> tuple[KeyId, ...]:
     found = sanitize(init_data_type, init_data)
     kids: tuple[KeyId, ...] = found.kids or first_supported(found.boxes, common_key_ids)
-    return clearkey.write_request(limited(kids), session_type)
+    return limited(kids)
 
 
 LAW: Final = Law(

@@ -88,9 +88,10 @@ def load(cdm: EmulatedCdm, call: Load, now: int) -> Handled:
 
 
 def used(cdm: EmulatedCdm, call: Decrypt, clear: int, now: int) -> Used:
-    """A playback window may open, and a usage record hears of it."""
+    """A playback window may open, which a stored license is to remember, and a usage record hears of it."""
     opening, recorded = window.used(cdm, call, clear, now), stored.used(cdm, call, clear, now)
-    return Used(changes=opening.changes, records=recorded.records)
+    opened_at = (record for it in opening for record in stored.records(cdm, it.slot))
+    return Used(changes=opening, records=(*opened_at, *recorded.records))
 
 
 def _with_children(cdm: EmulatedCdm, slot: int, now: int) -> tuple[SessionChange, ...]:

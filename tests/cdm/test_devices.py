@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from player.cdm.spec import CdmSpec
 from player.clock import MILLISECOND, SECOND
 from player.eme import table
 from player.eme.cdm import DisplayChanged, GenerateRequest, Handled, Lost
-from player.eme.errors import InvalidStateError, QuotaExceededError
+from player.eme.errors import EmeTypeError, InvalidStateError, QuotaExceededError
 from player.eme.events import Message, SessionClosed
 from player.eme.status import ClosedReason, KeyStatus, MessageType, SessionType
-from player.ids import HIERARCHY
+from player.ids import CLEARKEY, HIERARCHY
 from player.wire import hierarchy
 from player.wire.hierarchy import Output, Policy
-from tests.cdm.client import EPOCH_MS, Client, kid, license_, names, root_box, usable
+from tests.cdm.client import EPOCH_MS, Client, jwk_set, kid, license_, names, root_box, usable
 
 HD = Policy(output=Output.HDCP_2_2)
 
@@ -278,16 +280,17 @@ def test_the_session_that_was_not_updated_for_longest_gives_way() -> None:
 
 @pytest.mark.rule("ML06")
 @pytest.mark.rule("ML07")
-def test_a_device_may_refuse_keys_that_were_not_asked_for() -> None:
-    client = Client(HIERARCHY, CdmSpec(extra_keys="refuse"))
+@pytest.mark.parametrize(("system", "license_of"), [(CLEARKEY, jwk_set), (HIERARCHY, license_)])
+def test_a_device_may_refuse_keys_that_were_not_asked_for(system: str, license_of: Callable[..., bytes]) -> None:
+    client = Client(system, CdmSpec(extra_keys="refuse"))
     slot = client.ask(1, 2)
     other = client.ask(3)
-    for wrong in (license_(1, 2, 3), license_(3)):
-        with pytest.raises(Exception, match="not asked for"):
+    for wrong in (license_of(1, 2, 3), license_of(3)):
+        with pytest.raises(EmeTypeError, match="not asked for"):
             client.update(slot, wrong)
     assert client.row(slot).statuses == ()
-    client.update(slot, license_(1))
-    client.update(other, license_(3))
+    client.update(slot, license_of(1))
+    client.update(other, license_of(3))
     assert client.decrypt(1, 3).clear == 2
 
 

@@ -132,6 +132,7 @@ class Sessions(RuleBasedStateMachine):
     @invariant()
     def expired_means_the_whole_session_and_an_end_in_the_past(self) -> None:
         wall_us = self.client.inner.wall(self.client.now)
+        assert wall_us is not None
         for row in self.client.state.table:
             expired = {status is KeyStatus.EXPIRED for _, status in row.statuses}
             assert len(expired) < 2
