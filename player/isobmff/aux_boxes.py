@@ -22,6 +22,7 @@ _INFO_TYPE_BYTES: Final = 8  # type and parameter
 _COUNT: Final = Struct(">H")
 _PAIR_BYTES: Final = 6
 _U32: Final = Struct(">I")
+_SAIZ_HEAD: Final = Struct(">BI")  # size of each entry or 0, number of entries
 _OFFSET: Final = (("I", 4), ("Q", 8))  # by version of saio
 
 
@@ -59,11 +60,13 @@ class Entries(NamedTuple):
         for samples, start in self.places:
             yield from list(accumulate(islice(sizes, samples), initial=start))[:-1]
 
-    def spans(self) -> Iterator[tuple[int, int]]:
+    @property
+    def spans(self) -> list[tuple[int, int]]:
         """Start and end of the bytes at each place."""
-        sizes = iter(self.sizes.all)
-        for samples, start in self.places:
-            yield start, start + sum(islice(sizes, samples))
+        if self.sizes.each is not None:
+            return [(start, start + self.sizes.each * samples) for samples, start in self.places]
+        sizes = iter(self.sizes.several)
+        return [(start, start + sum(islice(sizes, samples))) for samples, start in self.places]
 
 
 def in_senc(data: bytes, senc: Box, iv_sizes: Sizes) -> Entries:
@@ -72,7 +75,7 @@ def in_senc(data: bytes, senc: Box, iv_sizes: Sizes) -> Entries:
     Raises: MediaError `bad-aux` unless they are one a sample and use the box up exactly.
     """
     _, flags = full_header(data, senc, 8)
-    (count,) = _U32.unpack_from(data, senc.body + 4)
+    count: int = _U32.unpack_from(data, senc.body + 4)[0]
     if count != iv_sizes.samples:
         raise senc.fault("bad-aux", f"{count} entries for {iv_sizes.samples} samples", _SENC)
     start = senc.body + 8
@@ -102,7 +105,7 @@ def by_saio(data: bytes, saiz: Box, saio: Box, base: int, runs: Sequence[int]) -
     entries = Entries(tuple((samples, base + offset) for samples, offset in zip(runs, offsets, strict=True)), sizes)
     if sizes.total > len(data):  # in places that overlap
         raise saiz.fault("bad-aux", f"{sizes.total} bytes of entries in a resource of {len(data)}", _SAIZ)
-    for start, end in entries.spans():
+    for start, end in entries.spans:
         if not 0 <= start <= end <= len(data):
             raise saio.fault("bad-aux", f"it points at {start}, the resource ends at {len(data)}", _SAIO)
     return entries
@@ -148,25 +151,25 @@ def _common_size(data: bytes, senc: Box, start: int, iv_sizes: Sizes) -> int | N
 
 def _saiz_sizes(data: bytes, saiz: Box, sample_count: int) -> Sizes:
     position = behind_info_type(data, saiz)
-    require(saiz, position - saiz.body + 5)
-    default = data[position]
-    (count,) = _U32.unpack_from(data, position + 1)
+    require(saiz, position - saiz.body + _SAIZ_HEAD.size)
+    default, count = _SAIZ_HEAD.unpack_from(data, position)
     if count != sample_count:
         raise saiz.fault("bad-aux", f"{count} entries for {sample_count} samples", _SAIZ)
     if default:
         return Sizes(count, default)
-    require_table(saiz, position + 5, count, 1)
-    return Sizes.of(data[position + 5 : position + 5 + count])
+    position += _SAIZ_HEAD.size
+    require_table(saiz, position, count, 1)
+    return Sizes.of(data[position : position + count])
 
 
 def _saio_offsets(data: bytes, saio: Box) -> Sequence[int]:
-    version, _ = full_header(data, saio)
-    letter, width = _OFFSET[min(version, 1)]
     position = behind_info_type(data, saio)
     require(saio, position - saio.body + _U32.size)
+    letter, width = _OFFSET[min(data[saio.body], 1)]
     (count,) = _U32.unpack_from(data, position)
-    require_table(saio, position + _U32.size, count, width)
-    return unpack_from(f">{count}{letter}", data, position + _U32.size)
+    position += _U32.size
+    require_table(saio, position, count, width)
+    return unpack_from(f">{count}{letter}", data, position)
 
 
 def behind_info_type(data: bytes, box: Box) -> int:

@@ -22,7 +22,7 @@ from player.isobmff.samples import Auxiliary, Decoded, Ranges, nothing
 _CLAUSE: Final = "23001-7, 7.2"
 _COUNT: Final = Struct(">H")
 _PAIR: Final = Struct(">HI")  # clear bytes, protected bytes
-_ROWS: Final = 128  # entries read at once, so that a layout stays small
+_ROWS: Final = 128  # up to so many entries are read at once: a layout must stay small
 
 
 class Wanted(NamedTuple):
@@ -128,7 +128,7 @@ def _checked(data: bytes, box: Box, entries: Entries, wanted: Wanted) -> Auxilia
     sizes, iv_sizes = entries.sizes, wanted.iv_sizes
     if not sizes.total:
         return nothing(sizes.samples)
-    table = b"".join([data[start:end] for start, end in entries.spans()])
+    table = _table(data, entries)
     sums: Sequence[int | None]
     if sizes.each is None or iv_sizes.each is None:
         sums = _sums_of_each(table, sizes.all, iv_sizes.all)
@@ -141,6 +141,12 @@ def _checked(data: bytes, box: Box, entries: Entries, wanted: Wanted) -> Auxilia
     return Auxiliary(decode)
 
 
+def _table(data: bytes, entries: Entries) -> bytes:
+    """All entries, one after the other; they mostly lie so."""
+    parts = [data[start:end] for start, end in entries.spans]
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
 def _check_sums(box: Box, sizes: Sequence[int], sums: Sequence[int | None]) -> None:
     for size, in_subsamples in zip(sizes, sums, strict=False):
         if in_subsamples not in (None, size):
@@ -150,7 +156,10 @@ def _check_sums(box: Box, sizes: Sequence[int], sums: Sequence[int | None]) -> N
 def _sums_of_rows(table: bytes, size: int, iv_size: int) -> tuple[int, ...]:
     """Bytes of each sample by its subsamples; () where no sample has any."""
     pairs = _pairs(size, iv_size)
-    return reduce(_add, _columns(table, size, iv_size, pairs, with_ivs=False)) if pairs else ()
+    if not pairs:
+        return ()
+    first, second, *others = _columns(table, size, iv_size, pairs, with_ivs=False)
+    return reduce(_add, others, _add(first, second))
 
 
 def _sums_of_each(table: bytes, sizes: Sequence[int], iv_sizes: Sequence[int]) -> tuple[int | None, ...]:
@@ -194,12 +203,12 @@ def _pairs(size: int, iv_size: int) -> int:
 
 def _columns(table: bytes, size: int, iv_size: int, pairs: int, *, with_ivs: bool) -> Sequence[Any]:
     """IVs if asked for, clear bytes, protected bytes, and so on by pairs: each a tuple of as many as there are rows."""
-    width = int(with_ivs) + 2 * pairs
-    parts = [
-        _rows(size, iv_size, pairs, min(_ROWS, (len(table) - at) // size), with_ivs).unpack_from(table, at)
-        for at in range(0, len(table), size * _ROWS)
-    ]
-    values = parts[0] if len(parts) == 1 else tuple(chain.from_iterable(parts))
+    width, count = int(with_ivs) + 2 * pairs, len(table) // size
+    if count <= _ROWS:
+        values = _rows(size, iv_size, pairs, count, with_ivs).unpack(table)
+    else:
+        row = _rows(size, iv_size, pairs, 1, with_ivs)
+        values = tuple(chain.from_iterable(row.iter_unpack(table)))
     return [values[i::width] for i in range(width)]
 
 

@@ -84,8 +84,12 @@ class Walk:
         position, end = parent.body + fields, parent.end
         if position > end:
             raise parent.fault("bad-box", "it ends inside its own fields", _CLAUSE)
+        data, head_at, largest_start = self.data, _HEAD.unpack_from, end - _HEAD.size
         while position < end:
-            kind, body, box_end = header_at(self.data, position, end, parent)
+            size, kind = head_at(data, position) if position <= largest_start else (_TO_THE_END, b"")
+            body, box_end = position + _HEAD.size, position + size
+            if size < _HEAD.size:  # the other forms of a header, or none
+                kind, body, box_end = header_at(data, position, end, parent)
             number = counts.get(kind, 0)
             counts[kind] = number + 1
             box = _box((kind, position, body, box_end, parent, number))
@@ -136,8 +140,10 @@ def require(box: Box, size: int) -> None:
 
 def full_header(data: bytes, box: Box, size: int = 4) -> tuple[int, int]:
     """Version and flags of a FullBox whose payload has at least `size` bytes (14496-12, 4.2.2)."""
-    require(box, size)
-    (word,) = _FULL.unpack_from(data, box.body)
+    _, _, body, end, _, _ = box
+    if end - body < size:
+        require(box, size)
+    (word,) = _FULL.unpack_from(data, body)
     return word >> 24, word & 0xFFFFFF
 
 

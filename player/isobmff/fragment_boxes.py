@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from operator import itemgetter
 from struct import Struct, unpack_from
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from player.isobmff.boxes import MAX_SAMPLES, Box, Walk, full_header, require, require_table
 
 _U32: Final = Struct(">I")
-_I32: Final = Struct(">i")
 _U64: Final = Struct(">Q")
 
 _BASE_DATA_OFFSET: Final = 0x000001
@@ -25,7 +26,38 @@ _DURATION: Final = 0x000100
 _SIZE: Final = 0x000200
 _FLAGS: Final = 0x000400
 _TIME_OFFSET: Final = 0x000800
-_COLUMNS: Final = (_DURATION, _SIZE, _FLAGS, _TIME_OFFSET)  # each a u32 a sample, in this order
+
+
+class _Layout(NamedTuple):
+    """How the fields lie that are there; and all fields in order, from those there with a None behind them."""
+
+    struct: Struct
+    in_order: Callable[[Sequence[Any]], Sequence[Any]]
+
+
+def _by_flags(*fields: tuple[int, str]) -> tuple[int, Mapping[int, _Layout]]:
+    """The flags that say which fields are there (0: always), and the layout for every combination of them."""
+    optional = [flag for flag, _ in fields if flag]
+    combinations = product(*((0, flag) for flag in optional))
+    return sum(optional), {sum(chosen): _layout(fields, chosen) for chosen in combinations}
+
+
+def _layout(fields: Sequence[tuple[int, str]], chosen: Sequence[int]) -> _Layout:
+    there = [field for field in fields if not field[0] or field[0] in chosen]
+    struct = Struct(">" + "".join(letter for _, letter in there))
+    return _Layout(struct, itemgetter(*(there.index(each) if each in there else -1 for each in fields)))
+
+
+_TFHD, _TFHD_LAYOUTS = _by_flags(
+    (0, "I"),  # track
+    (_BASE_DATA_OFFSET, "Q"),
+    (_DESCRIPTION_INDEX, "I"),
+    (_DEFAULT_DURATION, "I"),
+    (_DEFAULT_SIZE, "I"),
+    (_DEFAULT_FLAGS, "I"),
+)
+_TRUN, _TRUN_LAYOUTS = _by_flags((0, "I"), (_DATA_OFFSET, "i"), (_FIRST_FLAGS, "I"))  # first the number of samples
+_ROW, _ROW_LAYOUTS = _by_flags((_DURATION, "I"), (_SIZE, "I"), (_FLAGS, "I"), (_TIME_OFFSET, "I"))  # of each sample
 
 
 class TrackFragmentHeader(NamedTuple):
@@ -54,29 +86,10 @@ class TrackRun(NamedTuple):
 
 def read_tfhd(data: bytes, box: Box) -> TrackFragmentHeader:
     _, flags = full_header(data, box, 8)
-    (track_id,) = _U32.unpack_from(data, box.body + 4)
-    values: dict[int, int] = {}
-    position = box.body + 8
-    for flag, layout in (
-        (_BASE_DATA_OFFSET, _U64),
-        (_DESCRIPTION_INDEX, _U32),
-        (_DEFAULT_DURATION, _U32),
-        (_DEFAULT_SIZE, _U32),
-        (_DEFAULT_FLAGS, _U32),
-    ):
-        if flags & flag:
-            require(box, position - box.body + layout.size)
-            (values[flag],) = layout.unpack_from(data, position)
-            position += layout.size
-    return TrackFragmentHeader(
-        track_id,
-        values.get(_BASE_DATA_OFFSET),
-        bool(flags & _DEFAULT_BASE_IS_MOOF),
-        values.get(_DESCRIPTION_INDEX),
-        values.get(_DEFAULT_DURATION),
-        values.get(_DEFAULT_SIZE),
-        values.get(_DEFAULT_FLAGS),
-    )
+    layout, in_order = _TFHD_LAYOUTS[flags & _TFHD]
+    require(box, 4 + layout.size)
+    track_id, base, index, *defaults = in_order((*layout.unpack_from(data, box.body + 4), None))
+    return TrackFragmentHeader(track_id, base, bool(flags & _DEFAULT_BASE_IS_MOOF), index, *defaults)
 
 
 def read_tfdt(walk: Walk, box: Box) -> int:
@@ -93,30 +106,15 @@ def read_tfdt(walk: Walk, box: Box) -> int:
 def read_trun(data: bytes, box: Box) -> TrackRun:
     """Raises: MediaError `bad-table` for a count that does not fit, `limit` for too many samples."""
     _, flags = full_header(data, box, 8)
-    (count,) = _U32.unpack_from(data, box.body + 4)
-    position = box.body + 8
-    data_offset: int | None = None
-    if flags & _DATA_OFFSET:
-        require(box, position - box.body + 4)
-        (data_offset,) = _I32.unpack_from(data, position)
-        position += 4
-    first_flags: int | None = None
-    if flags & _FIRST_FLAGS:
-        require(box, position - box.body + 4)
-        (first_flags,) = _U32.unpack_from(data, position)
-        position += 4
-    columns = [flag for flag in _COLUMNS if flags & flag]
-    require_table(box, position, count, 4 * len(columns))
+    head, in_order = _TRUN_LAYOUTS[flags & _TRUN]
+    row, columns_in_order = _ROW_LAYOUTS[flags & _ROW]
+    require(box, 4 + head.size)
+    count, data_offset, first_flags = in_order((*head.unpack_from(data, box.body + 4), None))
+    position = box.body + 4 + head.size
+    require_table(box, position, count, row.size)
     if count > MAX_SAMPLES:
         raise box.fault("limit", f"{count} samples")
-    values = unpack_from(f">{count * len(columns)}I", data, position)
-    by_flag = {flag: values[i :: len(columns)] for i, flag in enumerate(columns)}
-    return TrackRun(
-        count,
-        data_offset,
-        by_flag.get(_DURATION),
-        by_flag.get(_SIZE),
-        first_flags,
-        by_flag.get(_FLAGS),
-        by_flag.get(_TIME_OFFSET),
-    )
+    width = row.size // _U32.size
+    values = unpack_from(f">{count * width}I", data, position)
+    durations, sizes, sample_flags, time_offsets = columns_in_order((*(values[i::width] for i in range(width)), None))
+    return TrackRun(count, data_offset, durations, sizes, first_flags, sample_flags, time_offsets)

@@ -90,8 +90,8 @@ class Samples(Sequence[Sample]):
         return cls(
             sizes=sizes,
             durations=durations,
-            protections=joined((1, each) for each in protections),
-            places=in_a_row((1, start, end) for start, end in zip(offsets, ends, strict=True)),
+            protections=joined([(1, each) for each in protections]),
+            places=in_a_row([(1, start, end) for start, end in zip(offsets, ends, strict=True)]),
             auxiliary=Auxiliary.of(ivs, ranges),
         )
 
@@ -138,14 +138,18 @@ class Samples(Sequence[Sample]):
         return self if is_all else Samples.of(tuple(self)[index])
 
 
-def joined(runs: Iterable[Applied]) -> tuple[Applied, ...]:
+def joined(runs: Sequence[Applied]) -> tuple[Applied, ...]:
     """Neighbours with the same protection as one run, and none without samples."""
+    if len(runs) == 1 and runs[0][0]:
+        return (runs[0],)
     groups = groupby((run for run in runs if run[0]), _protection_of)
     return tuple((sum(count for count, _ in group), protection) for protection, group in groups)
 
 
-def in_a_row(runs: Iterable[tuple[int, int, int]]) -> tuple[Place, ...]:
+def in_a_row(runs: Sequence[tuple[int, int, int]]) -> tuple[Place, ...]:
     """Of runs of (samples, start, end): neighbours in the data as one, and none without samples."""
+    if len(runs) == 1 and runs[0][0]:
+        return (runs[0][:2],)
     found: list[Place] = []
     last_end: int | None = None
     for count, start, end in runs:

@@ -6,6 +6,7 @@ its samples, and what came before it stays.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from operator import attrgetter
@@ -151,11 +152,12 @@ def _check_runs(moof: Box, runs: Sequence[Run], mdats: Sequence[Box]) -> None:
         raise moof.fault("truncated", "no mdat behind it", _CLAUSE)
     if sum(len(run.sizes) for run in runs) > MAX_SAMPLES:
         raise moof.fault("limit", f"more than {MAX_SAMPLES} samples", _CLAUSE)
+    bodies = [mdat.body for mdat in mdats]
     last_end = 0
-    for run in sorted(runs, key=attrgetter("start")):
-        if not any(mdat.body <= run.start <= run.end <= mdat.end for mdat in mdats):
-            reason = f"samples from {run.start} to {run.end} lie in no mdat of their moof"
-            raise run.box.fault("bad-reference", reason, _CLAUSE)
-        if run.start < last_end:
-            raise run.box.fault("bad-reference", f"samples from {run.start} overlap others", _CLAUSE)
-        last_end = run.end
+    for box, start, end, _, _ in runs if len(runs) == 1 else sorted(runs, key=attrgetter("start")):
+        number = bisect_right(bodies, start) - 1
+        if number < 0 or end > mdats[number].end:
+            raise box.fault("bad-reference", f"samples from {start} to {end} lie in no mdat of their moof", _CLAUSE)
+        if start < last_end:
+            raise box.fault("bad-reference", f"samples from {start} overlap others", _CLAUSE)
+        last_end = end

@@ -21,7 +21,8 @@ from player.isobmff.samples import Applied, Auxiliary, Samples, in_a_row, joined
 
 _GROUP_BOXES: Final = (b"sbgp", b"sgpd")
 _AUX_BOXES: Final = (b"saiz", b"saio")
-_SINGLE: Final = frozenset({b"tfhd", b"tfdt", b"senc", *_GROUP_BOXES, *_AUX_BOXES})
+_OF_KINDS: Final = frozenset({*_GROUP_BOXES, *_AUX_BOXES})  # each may be there once for every kind
+_SINGLE: Final = frozenset({b"tfhd", b"tfdt", b"senc", *_OF_KINDS})
 
 
 class Run(NamedTuple):
@@ -82,12 +83,12 @@ def read_samples(walk: Walk, found: TrackFragment, decode_time: int, init_data: 
 
     Raises: MediaError `bad-aux`, `bad-reference` or `bad-protection`.
     """
-    runs = [run for run in found.runs if run.sizes]
+    runs = [run for run in found.runs if run.sizes] or [Run(found.box, found.base, found.base, (), ())]
     sizes = _all_of([run.sizes for run in runs])
     applied = _applied(walk, found, len(sizes))
     kids = _kids(found.box, applied)
-    start = min([run.start for run in runs], default=found.base)
-    end = max([run.end for run in runs], default=found.base)
+    start = min([run.start for run in runs])
+    end = max([run.end for run in runs])
     return Fragment(
         track_id=found.track.id,
         timescale=found.track.timescale,
@@ -97,7 +98,7 @@ def read_samples(walk: Walk, found: TrackFragment, decode_time: int, init_data: 
             sizes=sizes,
             durations=_all_of([run.durations for run in runs]),
             protections=joined(applied),
-            places=in_a_row((len(run.sizes), run.start - start, run.end - start) for run in runs),
+            places=in_a_row([(len(run.sizes), run.start - start, run.end - start) for run in runs]),
             auxiliary=_auxiliary(walk, found, applied, sizes) if kids else nothing(len(sizes)),
         ),
         kids=kids,
@@ -118,22 +119,21 @@ def single_boxes(walk: Walk, children: Sequence[Box], scheme: Scheme | None) -> 
     """The first of each; sample groups and auxiliary information of other kinds than ours are stepped over."""
     found: dict[bytes, Box] = {}
     for box in children:
-        if box.type not in _SINGLE or not _is_ours(walk, box, scheme):
+        kind = box.type
+        if kind not in _SINGLE or (kind in _OF_KINDS and not _is_ours(walk, box, scheme)):
             continue
-        if box.type in found:
+        if kind in found:
             walk.warn("duplicate-box", box)
         else:
-            found[box.type] = box
+            found[kind] = box
     return found
 
 
 def _is_ours(walk: Walk, box: Box, scheme: Scheme | None) -> bool:
     if box.type in _GROUP_BOXES:
         return is_seig(walk, box)
-    if box.type in _AUX_BOXES:
-        kind = info_type(walk.data, box)
-        return kind is None or (scheme is not None and kind == scheme.encode())
-    return True
+    kind = info_type(walk.data, box)
+    return kind is None or (scheme is not None and kind == scheme.encode())
 
 
 def base_of(tfhd: TrackFragmentHeader, moof: Box, data_end: int | None) -> int:
@@ -194,7 +194,7 @@ def _applied(walk: Walk, found: TrackFragment, count: int) -> Sequence[Applied]:
 def _kids(traf: Box, applied: Sequence[Applied]) -> tuple[KeyId, ...]:
     """Distinct, in order of first use. The zero KID promises a group that names the real one."""
     kids = tuple(dict.fromkeys([each.kid for count, each in applied if count and each is not None]))
-    if any(kid.is_zero for kid in kids):
+    if [kid for kid in kids if kid.is_zero]:
         raise traf.fault("bad-protection", "a protected sample has the zero KID and no group", "23001-7, 8.2")
     return kids
 
