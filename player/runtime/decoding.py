@@ -71,21 +71,21 @@ class Decoding:
 
     # ── what comes in ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def describe(self, init: InitSegment) -> None:
-        """An init segment: from now on there is metadata."""
+    def describe(self, source: int, init: InitSegment) -> None:
+        """An init segment: from now on there is metadata, and playback goes no further than its tracks do."""
         self._kids = (*(self._kids or ()), *init.default_kids)
+        for track in init.tracks:
+            if track.kind != "other":
+                self._track(source, track.id)
         self._show()
 
     def push(self, source: int, fragment: Fragment, data: bytearray, init: InitSegment) -> None:
         """To the end of the track's queue (EME 7.5.3). The first media of all is where the element starts."""
         start_us = fragment.decode_time * 1_000_000 // fragment.timescale
         end_us = start_us + fragment.duration * 1_000_000 // fragment.timescale
+        track = self._track(source, fragment.track_id)
         if self._begin_us is None:
-            self._begin_us = self.position_us = start_us
-        place = (source, fragment.track_id)
-        if place not in self._tracks:
-            self._tracks[place] = TrackBuffer(len(self._tracks), self.position_us)
-        track = self._tracks[place]
+            self._move(start_us)
         track.ended = False
         track.push(Pending(fragment, data, start_us, 0, init), end_us)
 
@@ -118,9 +118,7 @@ class Decoding:
 
     def seek(self, to_us: int) -> None:
         """Any change of position but normal playback empties the queues and clears both flags (EME 7)."""
-        self.position_us = self._begin_us = to_us
-        for track in self._tracks.values():
-            track.ready_us = to_us
+        self._move(to_us)
         self.drop()
         flags.moved(self.element)
         self._stale = None
@@ -130,6 +128,11 @@ class Decoding:
         """Empty the queues."""
         for track in self._tracks.values():
             track.drop_unready()
+
+    def _move(self, to_us: int) -> None:
+        self.position_us = self._begin_us = to_us
+        for track in self._tracks.values():
+            track.ready_us = to_us
 
     def attempt_to_resume(self) -> None:
         """EME 7.5.6: only where playback waits for a key."""
@@ -242,6 +245,12 @@ class Decoding:
     def _edge(self) -> int:
         tracks = self._all()
         return buffer.edge(tracks) if tracks else self.position_us
+
+    def _track(self, source: int, track_id: int) -> TrackBuffer[None]:
+        place = (source, track_id)
+        if place not in self._tracks:
+            self._tracks[place] = TrackBuffer(len(self._tracks), self.position_us)
+        return self._tracks[place]
 
     def _all(self) -> Tracks:
         return tuple(self._tracks.values())

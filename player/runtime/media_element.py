@@ -144,7 +144,7 @@ class MediaElement:
         init = parse_init(copied(data))
         number = self._sources[source].number if source in self._sources else len(self._sources)
         self._sources[source] = _Source(number, init, cors_same_origin)
-        self._decoding.describe(init)
+        self._decoding.describe(source, init)
         for boxes in init.init_data:
             self._encrypted(source, "cenc", boxes)
 

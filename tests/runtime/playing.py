@@ -9,15 +9,21 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, TypeVar
 
+import pytest
+
 from player.backend.clip.load import load
 from player.backend.packager import pssh
 from player.backend.packager.protect import SegmentKey, protection_of, rotating_protection, segment_iv
 from player.backend.packager.segment import init_segment, media_segment
+from player.cdm.make import make
 from player.cdm.spec import CdmSpec
+from player.chance import Draw
 from player.eme.attach import DEFAULT_RULES, AttachRules
+from player.eme.cdm import Call, Cdm, CdmResult, Decrypt, Decrypted
 from player.eme.events import Encrypted, KeyStatusesChanged, MediaFailed, WaitingForKey
 from player.ids import CLEARKEY, ContentKey, KeyId
 from player.isobmff.sample import Scheme
+from player.runtime import page as page_module
 from player.runtime.media_element import MediaElement
 from player.runtime.media_key_session import MediaKeySession
 from player.runtime.media_keys import MediaKeys
@@ -95,6 +101,33 @@ def clip(*indexes: int, audio: bool = False) -> str:
     return sha256(b"".join(sample for index in indexes for sample in track.group(index).samples)).hexdigest()
 
 
+Change = Callable[[Decrypt, Decrypted], Decrypted]
+
+
+@dataclass
+class Layer:
+    """Around every CDM of a page: it counts decryptions and may answer them otherwise."""
+
+    change: Change = lambda _call, done: done
+    asked: list[Decrypt] = field(default_factory=list)
+
+    def around(self, inner: Cdm) -> Cdm:
+        return _Layered(self, inner)
+
+
+class _Layered:
+    def __init__(self, layer: Layer, inner: Cdm) -> None:
+        self._layer = layer
+        self._inner = inner
+
+    def handle(self, call: Call, now: int, draw: Draw) -> CdmResult:
+        done = self._inner.handle(call, now, draw)
+        if not isinstance(call, Decrypt) or not isinstance(done, Decrypted):
+            return done
+        self._layer.asked.append(call)
+        return self._layer.change(call, done)
+
+
 @dataclass
 class Playing:
     """A page, its keys and its element; `seen` is what a listener is told, in order."""
@@ -102,6 +135,7 @@ class Playing:
     page: Page
     keys: MediaKeys
     element: MediaElement
+    cdm: Layer
     seen: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -151,13 +185,17 @@ def play(
 ) -> T:
     """Run `main` on a page whose element plays, with MediaKeys that are attached to it."""
 
+    layer = Layer()
+
     async def run() -> T:
         page = Page(seed=1, cdm=CdmSpec(quirks=quirks))
-        playing = Playing(page, await media_keys(page), page.media_element(rules=rules))
+        playing = Playing(page, await media_keys(page), page.media_element(rules=rules), layer)
         playing.follow(playing.element)
         if attached:
             await playing.element.set_media_keys(playing.keys)
         playing.element.play()
         return await main(playing)
 
-    return run_virtual(run())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page_module, "make", lambda *spec: layer.around(make(*spec)))
+        return run_virtual(run())
