@@ -9,22 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from player.cenc.columns import Run, Span
 from player.cenc.keys import KeyContexts
-from player.cenc.pattern import Span, gather, ranges_of, scatter, spans_of
+from player.cenc.pattern import gather, scatter
 from player.crypto.aes import BLOCK
-from player.isobmff.sample import Protection, Sample, Scheme
+from player.isobmff.sample import Protection, Scheme
 
 Chain = tuple[bytes, Sequence[Span]]
 """The IV and the protected ranges of one chain."""
 
 
-def decrypt_cbc(key: KeyContexts, protection: Protection, view: memoryview, samples: Sequence[Sample]) -> None:
+def decrypt_cbc(key: KeyContexts, protection: Protection, view: memoryview, run: Run) -> None:
     """The encrypted blocks in place."""
     crypt, skip = _pattern(protection)
-    if not skip and not any(map(ranges_of, samples)):
-        _decrypt_whole(key, protection, view, samples)
+    if not skip and not any(run.ranges):
+        _decrypt_whole(key, protection, view, run)
         return
-    chains = tuple(_chains(protection, samples))
+    chains = tuple(_chains(protection, run))
     pieces: list[bytes | bytearray] = []
     for iv, spans in chains:
         pieces += (iv, gather(view, spans, crypt, skip))
@@ -36,13 +37,13 @@ def decrypt_cbc(key: KeyContexts, protection: Protection, view: memoryview, samp
         scatter(view, spans, crypt, skip, plain[start:end])
 
 
-def _decrypt_whole(key: KeyContexts, protection: Protection, view: memoryview, samples: Sequence[Sample]) -> None:
+def _decrypt_whole(key: KeyContexts, protection: Protection, view: memoryview, run: Run) -> None:
     """The same for samples that are one range each, without a pattern: thousands of short ones are worth their own."""
     constant = protection.constant_iv.ljust(BLOCK, b"\0")
-    parts = [view[offset : offset + size - size % BLOCK] for offset, size, *_ in samples]
+    parts = [view[start : end - (end - start) % BLOCK] for start, end in zip(run.starts, run.ends, strict=True)]
     pieces: list[bytes | memoryview] = [constant] * (2 * len(parts))
     if protection.iv_size:
-        pieces[::2] = [sample.iv.ljust(BLOCK, b"\0") for sample in samples]
+        pieces[::2] = [iv.ljust(BLOCK, b"\0") for iv in run.ivs]
     pieces[1::2] = parts
     plain = memoryview(key.cbc_decryptor.update(b"".join(pieces)))
     end = 0
@@ -52,10 +53,10 @@ def _decrypt_whole(key: KeyContexts, protection: Protection, view: memoryview, s
         part[:] = plain[start:end]
 
 
-def encrypt_cbc(key: KeyContexts, protection: Protection, view: memoryview, samples: Sequence[Sample]) -> None:
+def encrypt_cbc(key: KeyContexts, protection: Protection, view: memoryview, run: Run) -> None:
     """The blocks to encrypt in place."""
     crypt, skip = _pattern(protection)
-    for iv, spans in _chains(protection, samples):
+    for iv, spans in _chains(protection, run):
         blocks = gather(view, spans, crypt, skip)
         scatter(view, spans, crypt, skip, memoryview(key.cbc_encryptor(iv).update(blocks)))
 
@@ -65,11 +66,10 @@ def _pattern(protection: Protection) -> tuple[int, int]:
     return (protection.crypt, protection.skip) if protection.scheme is Scheme.CBCS else (0, 0)
 
 
-def _chains(protection: Protection, samples: Sequence[Sample]) -> Iterator[Chain]:
+def _chains(protection: Protection, run: Run) -> Iterator[Chain]:
     per_range = protection.scheme is Scheme.CBCS
-    for sample in samples:
-        iv = (sample.iv or protection.constant_iv).ljust(BLOCK, b"\0")
-        spans = spans_of(sample)
+    for own_iv, spans in run.spans():
+        iv = (own_iv or protection.constant_iv).ljust(BLOCK, b"\0")
         if per_range:
             for span in spans:
                 yield iv, (span,)

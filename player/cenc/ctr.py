@@ -6,53 +6,53 @@ carries over all 128 bits. Hence a sample that passes that point is done in two 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
+from player.cenc.columns import Run
 from player.cenc.keys import KeyContexts
-from player.cenc.pattern import gather, ranges_of, scatter, spans_of
+from player.cenc.pattern import gather, scatter
 from player.crypto.aes import BLOCK, CtrContext
-from player.isobmff.sample import Protection, Sample
+from player.isobmff.sample import Protection
 
 _HALF: Final = 8  # bytes: the high half of a counter block stays, the low half counts
 _ZERO: Final = bytes(_HALF)
 _BLOCKS: Final = 1 << 64  # counter values
 
 
-def crypt_cenc(key: KeyContexts, protection: Protection, view: memoryview, samples: Sequence[Sample]) -> None:
+def crypt_cenc(key: KeyContexts, protection: Protection, view: memoryview, run: Run) -> None:
     """Every protected byte in place; the keystream runs on from range to range of a sample, in mid-block too."""
+    if protection.iv_size == _HALF and not any(run.ranges):
+        _crypt_whole(key.ctr, view, run)
+        return
     context = key.ctr
     reset, update = context.reset_nonce, context.update_into
-    if protection.iv_size == _HALF and not any(map(ranges_of, samples)):
-        for position, size, _, _, iv, _ in samples:  # short audio, thousands of them: nothing but what each needs
-            reset(iv + _ZERO)
-            part = view[position : position + size]
-            update(part, part)
-        return
-    for sample in samples:
-        position, size, _, _, iv, ranges = sample
-        counter = iv + _ZERO if len(iv) == _HALF else _counter_block(sample, protection)
-        if len(iv) != _HALF and _bytes_before_wrap(counter) < size:
-            _crypt_past_wrap(context, counter, [view[start : start + n] for start, n in spans_of(sample)])
+    for iv, spans in run.spans():
+        counter = _counter_block(iv, protection)
+        if len(iv) != _HALF and _bytes_before_wrap(counter) < sum(size for _, size in spans):
+            _crypt_past_wrap(context, counter, [view[start : start + size] for start, size in spans])
             continue
         reset(counter)
-        if not ranges:
-            part = view[position : position + size]
+        for start, size in spans:
+            part = view[start : start + size]
             update(part, part)
-        for clear, protected in ranges:
-            position += clear
-            part = view[position : position + protected]
-            update(part, part)
-            position += protected
 
 
-def crypt_cens(key: KeyContexts, protection: Protection, view: memoryview, samples: Sequence[Sample]) -> None:
+def _crypt_whole(context: CtrContext, view: memoryview, run: Run) -> None:
+    """Short audio, thousands of them, with 8-byte IVs: nothing but what each needs."""
+    reset, update = context.reset_nonce, context.update_into
+    for start, end, iv in zip(run.starts, run.ends, run.ivs, strict=True):
+        reset(iv + _ZERO)
+        part = view[start:end]
+        update(part, part)
+
+
+def crypt_cens(key: KeyContexts, protection: Protection, view: memoryview, run: Run) -> None:
     """The pattern's blocks in place; skipped blocks and partial ones take no part in the counter."""
     crypt, skip = protection.crypt, protection.skip
-    for sample in samples:
-        spans = spans_of(sample)
+    for iv, spans in run.spans():
         blocks = memoryview(bytearray(gather(view, spans, crypt, skip)))
-        _crypt_past_wrap(key.ctr, _counter_block(sample, protection), (blocks,))
+        _crypt_past_wrap(key.ctr, _counter_block(iv, protection), (blocks,))
         scatter(view, spans, crypt, skip, blocks)
 
 
@@ -70,9 +70,9 @@ def _crypt_past_wrap(context: CtrContext, counter: bytes, parts: Iterable[memory
             left = _BLOCKS * BLOCK  # no sample is that long
 
 
-def _counter_block(sample: Sample, protection: Protection) -> bytes:
+def _counter_block(iv: bytes, protection: Protection) -> bytes:
     """An 8-byte IV is the high half (9.2)."""
-    return (sample.iv or protection.constant_iv).ljust(BLOCK, b"\0")
+    return (iv or protection.constant_iv).ljust(BLOCK, b"\0")
 
 
 def _bytes_before_wrap(counter: bytes) -> int:

@@ -6,12 +6,12 @@ Refuses to choose keys, IVs and ranges; the usual ranges of a video sample are `
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Final
 
 from player.cenc.cbc import encrypt_cbc
+from player.cenc.columns import runs
 from player.cenc.ctr import crypt_cenc, crypt_cens
-from player.cenc.decrypt import SchemeFunction, check_bounds, protection_of
+from player.cenc.decrypt import SchemeFunction
 from player.cenc.keys import Contexts
 from player.ids import ContentKey
 from player.isobmff.sample import Sample, Scheme
@@ -37,8 +37,7 @@ class Encryptor:
 
         Raises: ValueError if a sample lies outside the buffer; nothing is changed then.
         """
-        check_bounds(buffer, samples)
         with memoryview(buffer) as view:
-            for protection, run in groupby(samples, protection_of):
+            for protection, run in runs(samples, 0, len(view)):
                 if protection is not None:
-                    ENCRYPT[protection.scheme](self._contexts.of(key), protection, view, tuple(run))
+                    ENCRYPT[protection.scheme](self._contexts.of(key), protection, view, run)

@@ -8,34 +8,13 @@ whole blocks of a range are encrypted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Final
 
+from player.cenc.columns import Span
 from player.crypto.aes import BLOCK
-from player.isobmff.sample import Sample
-
-Span = tuple[int, int]
-"""A protected range: where it starts in the fragment's data, and its size."""
 
 _WORD: Final = 8  # bytes of the widest item a memoryview can stride over; a block is two of them
 _FEW: Final = 2  # up to so many periods more than blocks in a run, one slice a period beats strided copies (measured)
-
-
-ranges_of: Final = itemgetter(5)  # C-level: an attribute look-up a sample costs a tenth of decrypting a short one
-
-
-def spans_of(sample: Sample) -> Sequence[Span]:
-    """The protected ranges of a sample; all of it where it has no subsamples."""
-    if not sample.ranges:
-        return ((sample.offset, sample.size),)
-    spans: list[Span] = []
-    position = sample.offset
-    for clear, protected in sample.ranges:
-        position += clear
-        if protected:
-            spans.append((position, protected))
-        position += protected
-    return spans
 
 
 def gather(view: memoryview, spans: Sequence[Span], crypt: int, skip: int) -> bytes | bytearray:
