@@ -1,65 +1,75 @@
-"""Slices of H.264 and HEVC samples: NAL units behind length fields (ISO/IEC 14496-15; 23001-7, 9.5).
+"""NAL units behind length fields, and parameter sets in the decoder configuration records of H.264 and HEVC.
 
-Nothing of a NAL unit but its type is read: instead of the exact slice header a fixed lead stays clear.
+ISO/IEC 14496-15, 5.3.3 and 8.3.3. What is in a NAL unit is for `avc_slices` and `hevc_slices` to read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
-SLICES: Final = frozenset({1, 5})  # H.264, table 7-1: coded slices
-SLICES_AND_FILLER: Final = SLICES | {12}  # with filler data, for decryption load
-HEVC_SLICES: Final = frozenset(range(32))  # H.265, table 7-1: all coded slice segments
-LEAD_BYTES: Final = 128  # a choice: weights of 8 references take 32 bytes, entry points of wavefronts 80 at 2160 lines
-BASELINE_LEAD_BYTES: Final = 32  # length field and headers; no baseline slice header outgrows it
-SMALL_NAL_BYTES: Final = 112  # baseline, length field included; shorter NAL units stay clear
-_AVC_LENGTH_SIZE_AT: Final = 4  # in the body of `avcC` (ISO/IEC 14496-15, 5.3.3)
-_HEVC_LENGTH_SIZE_AT: Final = 21  # in the body of `hvcC` (ISO/IEC 14496-15, 8.3.3)
+_AVC_FIXED: Final = 5  # bytes of avcC before its parameter sets
+_HEVC_FIXED: Final = 23  # bytes of hvcC before its arrays
 
 Payload = tuple[int, int]
 """Where bytes that may be protected start and end in a sample."""
 
 
-def avc_payloads(sample: bytes, config: bytes) -> Iterator[Payload]:
-    """`config`: the body of `avcC`."""
-    length_size = _length_size(config, _AVC_LENGTH_SIZE_AT)
-    for start, end in _nal_units(sample, length_size):
-        if end - start > LEAD_BYTES and sample[start + length_size] & 0x1F in SLICES:
-            yield start + LEAD_BYTES, end
+class DecoderConfiguration(NamedTuple):
+    length_size: int  # bytes of the length before each NAL unit
+    parameter_sets: Sequence[bytes]  # NAL units
 
 
-def baseline_payloads(sample: bytes, length_size: int, nal_types: frozenset[int]) -> Iterator[Payload]:
-    """H.264 of the baseline profile, whose slice headers are short."""
-    for start, end in _nal_units(sample, length_size):
-        if end - start >= SMALL_NAL_BYTES and sample[start + length_size] & 0x1F in nal_types:
-            yield start + BASELINE_LEAD_BYTES, end
-
-
-def hevc_payloads(sample: bytes, config: bytes) -> Iterator[Payload]:
-    """`config`: the body of `hvcC`."""
-    length_size = _length_size(config, _HEVC_LENGTH_SIZE_AT)
-    for start, end in _nal_units(sample, length_size):
-        if end - start > LEAD_BYTES and sample[start + length_size] >> 1 & 0x3F in HEVC_SLICES:
-            yield start + LEAD_BYTES, end
-
-
-def _nal_units(sample: bytes, length_size: int) -> Iterator[Payload]:
-    """Each with its length field.
+def nal_units(sample: bytes, length_size: int) -> Iterator[tuple[int, int]]:
+    """Where each starts and ends, behind its length field.
 
     Raises: ValueError if they do not fill the sample.
     """
     position = 0
     while position < len(sample):
-        size = length_size + int.from_bytes(sample[position : position + length_size], "big")
-        if size <= length_size or position + size > len(sample):
-            raise ValueError(f"a NAL unit of {size} bytes at {position} of a sample of {len(sample)}")
-        yield position, position + size
-        position += size
+        start = position + length_size
+        end = start + int.from_bytes(sample[position:start], "big")
+        if not start < end <= len(sample):
+            raise ValueError(f"a NAL unit of {end - start} bytes at {position} of a sample of {len(sample)}")
+        yield start, end
+        position = end
 
 
-def _length_size(config: bytes, at: int) -> int:
-    """Raises: ValueError for a configuration record that ends too early."""
-    if len(config) <= at:
-        raise ValueError(f"a decoder configuration of {len(config)} bytes")
-    return (config[at] & 3) + 1
+def read_avcc(record: bytes) -> DecoderConfiguration:
+    """The body of `avcC`. Raises: ValueError for a record that ends too early."""
+    cursor = _Cursor(record)
+    length_size = (cursor.take(_AVC_FIXED)[4] & 3) + 1
+    sets = [cursor.nal_unit() for _ in range(cursor.number(1) & 0x1F)]
+    sets += [cursor.nal_unit() for _ in range(cursor.number(1))]
+    return DecoderConfiguration(length_size, sets)
+
+
+def read_hvcc(record: bytes) -> DecoderConfiguration:
+    """The body of `hvcC`. Raises: ValueError for a record that ends too early."""
+    cursor = _Cursor(record)
+    fixed = cursor.take(_HEVC_FIXED)
+    sets: list[bytes] = []
+    for _ in range(fixed[22]):
+        cursor.take(1)  # the type of this array's NAL units, which they say themselves
+        sets += [cursor.nal_unit() for _ in range(cursor.number(2))]
+    return DecoderConfiguration((fixed[21] & 3) + 1, sets)
+
+
+class _Cursor:
+    __slots__ = ("_position", "_record")
+
+    def __init__(self, record: bytes) -> None:
+        self._record = record
+        self._position = 0
+
+    def take(self, size: int) -> bytes:
+        start, self._position = self._position, self._position + size
+        if self._position > len(self._record):
+            raise ValueError(f"a decoder configuration of {len(self._record)} bytes")
+        return self._record[start : self._position]
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def nal_unit(self) -> bytes:
+        return self.take(self.number(2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cenc.bitstreams import Bitstreams
 from tests.cenc.content import Studio, open_studio
 from tests.cenc.gallery import Gallery
 
@@ -16,3 +17,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 @pytest.fixture(scope="session")
 def gallery(studio: Studio) -> Gallery:
     return Gallery(studio=studio)
+
+
+@pytest.fixture(scope="session")
+def bitstreams(studio: Studio) -> Bitstreams:
+    return Bitstreams(studio)

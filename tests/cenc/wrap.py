@@ -10,7 +10,7 @@ from struct import pack, unpack_from
 from typing import Final
 
 from player.cenc.encrypt import Encryptor
-from player.cenc.subsamples import ranges_for
+from player.cenc.subsamples import Mapper, mapper
 from player.ids import ContentKey
 from player.isobmff.model import Fragment
 from player.isobmff.sample import Protection, Sample
@@ -19,7 +19,7 @@ from player.isobmff.writer import box, full_box, protection_payload
 
 VISUAL, SOUND = 78, 28  # bytes of an entry's own fields
 ENTRIES: Final = {
-    **dict.fromkeys((b"avc1", b"hvc1", b"av01", b"vp09", b"encv"), VISUAL),
+    **dict.fromkeys((b"avc1", b"avc3", b"hvc1", b"hev1", b"av01", b"vp09", b"encv"), VISUAL),
     **dict.fromkeys((b"mp4a", b"Opus", b"enca"), SOUND),
 }
 TEXT: Final = {"wvtt": b"enct", "tx3g": b"enct", "stpp": b"encu"}  # protected whole
@@ -82,6 +82,7 @@ def codec_of(clear: bytes) -> tuple[str, bytes]:
 def protect_file(clear: bytes, protection: Protection, key: ContentKey) -> bytes:
     """Clear fragmented MP4 of one track, encrypted with the map of its codec and told as Packager tells it."""
     codec, config = codec_of(clear)
+    track = Mapper(payloads=None) if codec in TEXT else mapper(codec, config)
     fragments = iter(parse_media(clear).fragments)
     pieces: list[bytes] = []
     moof = b""
@@ -93,7 +94,7 @@ def protect_file(clear: bytes, protection: Protection, key: ContentKey) -> bytes
         elif each[4:8] == b"moof":
             moof = each
         elif each[4:8] == b"mdat":
-            pieces += _protect_fragment(moof, clear, next(fragments), codec, config, protection, key)
+            pieces += _protect_fragment(moof, clear, next(fragments), track, protection, key)
         elif each[4:8] == b"ftyp":
             pieces.append(each)
     return b"".join(pieces)
@@ -111,13 +112,13 @@ def _protected_type(kind: bytes) -> bytes:
 
 
 def _protect_fragment(
-    moof: bytes, clear: bytes, fragment: Fragment, codec: str, config: bytes, protection: Protection, key: ContentKey
+    moof: bytes, clear: bytes, fragment: Fragment, track: Mapper, protection: Protection, key: ContentKey
 ) -> tuple[bytes, bytes]:
     buffer = bytearray(clear[slice(*fragment.data)])
     samples: list[Sample] = []
     for number, each in enumerate(fragment.samples):
         data = bytes(buffer[each.offset : each.offset + each.size])
-        ranges = () if codec in TEXT else ranges_for(codec, data, protection.scheme, config=config)
+        ranges = track.ranges(data, protection.scheme)
         iv = pack(">IHH", fragment.decode_time, number, 0).ljust(protection.iv_size, b"\xff")[: protection.iv_size]
         samples.append(each._replace(protection=protection, iv=iv, ranges=ranges))
     Encryptor().encrypt(buffer, samples, key)

@@ -13,9 +13,11 @@ from struct import pack
 from typing import Final
 
 from player.backend.clip.load import ClipTrack, Group
+from player.backend.packager.codecs import read_codec
 from player.cenc.encrypt import Encryptor
-from player.cenc.subsamples import Ranges, avc_ranges
+from player.cenc.subsamples import Ranges, mapper
 from player.ids import ContentKey, KeyId
+from player.isobmff.boxes import Walk, top_level
 from player.isobmff.sample import Protection, Sample, Scheme
 from player.isobmff.writer import Auxiliary
 
@@ -77,7 +79,7 @@ def segment_iv(scheme: Scheme, track_number: int, index: int) -> bytes:
 def protect(track: ClipTrack, parts: tuple[Group, ...], key: SegmentKey) -> Protected:
     """The samples of these groups under one key."""
     protection = protection_of(track.kind, key)
-    maps = chain.from_iterable(_map(track.kind, part, key.scheme) for part in parts)
+    maps = chain.from_iterable(_map(track.sample_entry, part, key.scheme) for part in parts)
     data = bytearray().join(chain.from_iterable(part.samples for part in parts))
     return encrypt(data, maps, protection, key.key, key.iv)
 
@@ -99,7 +101,7 @@ def encrypt(
 
 
 def sample_map(size: int, ranges: Ranges) -> SampleMap:
-    """`ranges` as `cenc.subsamples` gives them: none where the sample is protected whole."""
+    """`ranges` as a map of `cenc.subsamples` gives them: none where the sample is protected whole."""
     return size, ranges, _table(ranges) if ranges else b""
 
 
@@ -115,10 +117,11 @@ def _ivs(protection: Protection, first: bytes) -> Iterator[bytes]:
 
 
 @lru_cache(maxsize=64)  # the clip has 16 groups; a map costs more than encrypting by it
-def _map(kind: str, part: Group, scheme: Scheme) -> tuple[SampleMap, ...]:
-    if kind == "audio":
-        return tuple(sample_map(len(sample), ()) for sample in part.samples)
-    return tuple(sample_map(len(sample), avc_ranges(sample, scheme)) for sample in part.samples)
+def _map(sample_entry: bytes, part: Group, scheme: Scheme) -> tuple[SampleMap, ...]:
+    """A group depends on nothing before it."""
+    codec = read_codec(Walk(sample_entry), next(top_level(sample_entry)))
+    ranges_of = mapper(codec.fourcc, codec.config).ranges
+    return tuple(sample_map(len(sample), ranges_of(sample, scheme)) for sample in part.samples)
 
 
 def _table(ranges: Ranges) -> bytes:

@@ -20,7 +20,7 @@ from player.backend.packager.segment import CLEAR_LEAD_ENTRY
 from player.backend.packager.settings import PsshPlace, Settings
 from player.backend.packager.source import SourceTrack
 from player.backend.spec import Rotation
-from player.cenc.subsamples import ranges_for
+from player.cenc.subsamples import mapper
 from player.errors import MediaError
 from player.isobmff import writer
 from player.isobmff.sample import Protection, Scheme
@@ -43,7 +43,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rendition:
-    """A track with what was decided for it. `digest` is that of its samples and of how they are protected."""
+    """A track with what was decided for it. `digest` is that of its samples and of how they are protected, `maps` has
+    one map a sample of the track."""
 
     id: str
     track: SourceTrack
@@ -51,6 +52,7 @@ class Rendition:
     pieces: tuple[Piece, ...]
     sha256: str  # over the clear samples
     digest: bytes
+    maps: tuple[SampleMap, ...]
 
     def ticks(self, piece: int) -> tuple[int, int]:
         """Start and end of a piece on the media timeline."""
@@ -60,12 +62,32 @@ class Rendition:
 
 
 def rendition(name: str, track: SourceTrack, label: str, pieces: tuple[Piece, ...], settings: Settings) -> Rendition:
+    """Raises: MediaError for a sample that is not made as its codec says."""
     clear = sha256()
     for piece in pieces:
         clear.update(track.join(*piece))
     how = f"{settings.scheme}/{settings.pattern}/{settings.iv_bytes}/{track.codec.fourcc}".encode("ascii")
     digest = sha256(how + clear.digest()).digest()
-    return Rendition(id=name, track=track, label=label, pieces=pieces, sha256=clear.hexdigest(), digest=digest)
+    return Rendition(
+        id=name,
+        track=track,
+        label=label,
+        pieces=pieces,
+        sha256=clear.hexdigest(),
+        digest=digest,
+        maps=tuple(_maps(track, settings.scheme)),
+    )
+
+
+def _maps(track: SourceTrack, scheme: Scheme) -> Iterator[SampleMap]:
+    """Of all samples in decode order, for a header may refer to any before it."""
+    start = 0
+    try:
+        ranges_of = mapper(track.codec.fourcc, track.codec.config).ranges
+        for start, size, *_ in track.samples:
+            yield sample_map(size, ranges_of(track.data[start : start + size], scheme))
+    except ValueError as error:
+        raise MediaError("bad-sample", "mdat", start, str(error), "23001-7, 9.5") from None
 
 
 def named_key(each: Rendition, span: Span, settings: Settings, keys: KeyBook) -> HeldPair | None:
@@ -145,24 +167,17 @@ def _protection(each: Rendition, settings: Settings, held: HeldPair | None, cryp
 def _protect(
     each: Rendition, data: bytearray, first: int, last: int, protection: Protection, held: HeldPair
 ) -> Protected:
-    """IVs are numbers a sample, in their first 8 bytes; the blocks of CTR are counted in the others."""
+    """IVs are numbers a sample, in their first 8 bytes; the blocks of CTR are counted in the others.
+
+    Raises: MediaError for a sample of too many subsamples.
+    """
     number = (int.from_bytes(each.digest[:8], "big") + first) % 2**64
     iv = number.to_bytes(8, "big") + bytes(max(protection.iv_size - 8, 0))
-    return encrypt(data, list(_maps(each.track, first, last, protection)), protection, held.key, iv)
-
-
-def _maps(track: SourceTrack, first: int, last: int, protection: Protection) -> Iterator[SampleMap]:
-    """Raises: MediaError for a sample that is not made as its codec says, or of too many subsamples."""
-    for sample in track.samples[first:last]:
-        payload = track.data[sample.start : sample.start + sample.size]
-        try:
-            ranges = ranges_for(track.codec.fourcc, payload, protection.scheme, config=track.codec.config)
-        except ValueError as error:
-            raise MediaError("bad-sample", "mdat", sample.start, str(error), "23001-7, 9.5") from None
-        made = sample_map(sample.size, ranges)
-        if protection.iv_size + len(made[2]) > MAX_ENTRY_BYTES:
+    maps = each.maps[first:last]
+    for sample, (_, ranges, table) in zip(each.track.samples[first:last], maps, strict=True):
+        if protection.iv_size + len(table) > MAX_ENTRY_BYTES:
             raise MediaError("limit", "mdat", sample.start, f"a sample of {len(ranges)} subsamples", "14496-12, 8.7.8")
-        yield made
+    return encrypt(data, maps, protection, held.key, iv)
 
 
 def _durations(each: Rendition, index: int) -> list[int]:
