@@ -17,6 +17,7 @@ CLEAR_KEY: Final = KeySystem(  # EME 9.1.1: no robustness, no identifier, no cer
     codecs=(*MP4_CODECS, *WEBM_CODECS),
     ways=(Way(persistent_state=Requirement.OPTIONAL),),
     state_needs_session=True,
+    shareable=True,
 )
 
 HIERARCHY: Final = KeySystem(  # all of it a choice

@@ -52,13 +52,15 @@ def finish(
     in_use: bool,
     has_source: bool,
     failure: EmeError | None,
+    shareable: bool = True,
 ) -> EmeError | None:
     """Step 5, in the task: the promise's error, or None and the attribute is set. The flag is cleared on every path.
 
     `in_use`: another element uses these MediaKeys. `failure`: why they cannot be associated with any element.
+    `shareable`: whether their key system can serve several elements, where the user agent lets it.
     """
     attachment.attaching = False
-    if keys is not None and in_use and not rules.shared:
+    if keys is not None and in_use and not (rules.shared and shareable):
         return QuotaExceededError("these MediaKeys serve another element")
     if attachment.keys is not None:
         if not rules.replaceable:

@@ -55,7 +55,7 @@ class KeySystem:
     `enumerated`: the session types that exist at all; any other name is no MediaKeySessionType.
     `state_needs_session`: it keeps state for sessions only, so "required" must come with a persistent session type.
     `needs_attach`: no session can be made before the MediaKeys are attached to an element.
-    `shareable`: one CDM may serve several elements.
+    `shareable`: one CDM can serve several elements, where the user agent lets it.
     `create_after_loss`: with the CDM gone for good it is generateRequest and load that fail, not yet createSession.
     """
 

@@ -116,6 +116,7 @@ class MediaElement:
             in_use=keys is not None and any(element is not self for element in keys.elements),
             has_source=bool(self._sources),
             failure=InvalidStateError("disposed of") if keys is not None and keys.is_disposed else None,
+            shareable=keys is None or keys.is_shareable,
         )
         self._associate(before, self._attachment.keys)
         if not promise.done():

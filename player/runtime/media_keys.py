@@ -112,6 +112,11 @@ class MediaKeys:
         """
         return self._calls.get_status_for_policy(policy, members)
 
+    @property
+    def is_shareable(self) -> bool:
+        """Whether the key system can serve several elements at once."""
+        return self._state.supports.shareable
+
     # ── the device ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def decrypt(self, call: Decrypt) -> Decrypted | None:

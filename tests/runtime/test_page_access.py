@@ -12,6 +12,7 @@ import pytest
 from player.cdm.make import KEY_SYSTEMS
 from player.cdm.spec import CdmSpec
 from player.eme.access import Access, Configuration, Need
+from player.eme.attach import AttachRules
 from player.eme.capabilities import Capability
 from player.eme.errors import (
     EmeTypeError,
@@ -366,6 +367,24 @@ def test_a_cdm_that_needs_an_element_makes_no_session_before_it_has_one() -> Non
         element = page.media_element()
         await element.set_media_keys(keys)
         keys.create_session()
+
+    run_virtual(main())
+
+
+@pytest.mark.rule("O004")
+@pytest.mark.parametrize(("key_system", "shareable"), [(CLEARKEY, True), (HIERARCHY, False)])
+def test_a_cdm_serves_two_elements_only_where_its_key_system_can(key_system: str, shareable: bool) -> None:
+    async def main() -> None:
+        page = Page(seed=1)
+        access = await page.request_media_key_system_access(key_system, [PLAIN])
+        keys = await access.create_media_keys()
+        first, second = (page.media_element(rules=AttachRules(shared=True)) for _ in range(2))
+        await first.set_media_keys(keys)
+        if shareable:
+            await second.set_media_keys(keys)
+        else:
+            with pytest.raises(QuotaExceededError):
+                await second.set_media_keys(keys)
 
     run_virtual(main())
 
