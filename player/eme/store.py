@@ -29,7 +29,10 @@ class Store(Protocol):
         ...
 
     def claim(self, session_id: str) -> bool:
-        """Take a session for one page; False where a page of this origin has it open."""
+        """Take a session for one page; False where a page of this origin has it open.
+
+        Raises: QuotaExceededError where the disk does not take the mark.
+        """
         ...
 
     def release(self, session_id: str) -> None:

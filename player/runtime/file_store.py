@@ -76,20 +76,21 @@ class FileStore:
             return True
         if not (self._directory / _SESSIONS).exists():
             return False
-        with self._locked() as secret:
-            key = self._key(secret)
-            return stored_sessions.is_known(key, self._sealed(key), session_id)
+        try:
+            with self._locked() as secret:
+                key = self._key(secret)
+                return stored_sessions.is_known(key, self._sealed(key), session_id)
+        except OSError as error:
+            self._refused(error)
+            return False
 
     def claim(self, session_id: str) -> bool:
         """Held until released, or until this process ends in any way."""
-        with self._locked() as secret:
-            path = self._directory / f"{hashlib.sha256(session_id.encode()).hexdigest()[:32]}.open"
-            descriptor = lock(path, wait=False)
-            if descriptor is None:
-                return False
-            self.release(session_id)  # one of the time before the origin was cleared
-            self._claims[session_id] = _Claim(descriptor, path, secret)
-            return True
+        try:
+            with self._locked() as secret:
+                return self._claimed(session_id, secret)
+        except OSError as error:
+            raise QuotaExceededError(f"the session cannot be stored: {error.strerror}") from error
 
     def release(self, session_id: str) -> None:
         claim = self._claims.pop(session_id, None)
@@ -110,6 +111,15 @@ class FileStore:
             self._directory.rename(gone)
             sync_folder(gone.parent)
         shutil.rmtree(gone, ignore_errors=True)
+
+    def _claimed(self, session_id: str, secret: bytes) -> bool:
+        path = self._directory / f"{hashlib.sha256(session_id.encode()).hexdigest()[:32]}.open"
+        descriptor = lock(path, wait=False)
+        if descriptor is None:
+            return False
+        self.release(session_id)  # one of the time before the origin was cleared
+        self._claims[session_id] = _Claim(descriptor, path, secret)
+        return True
 
     @contextmanager
     def _locked(self) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from player.eme.errors import QuotaExceededError
 from player.errors import LicenseError
 from player.runtime import stored_sessions
 from player.runtime.browsing_profile import BrowsingProfile
@@ -229,9 +230,17 @@ def test_a_folder_in_the_place_of_the_file_is_a_line_in_the_log_and_a_full_store
     with capture_logs() as logs:
         assert store.read("1") is None
     assert [line["code"] for line in logs] == ["unreadable"]
-    with pytest.raises(Exception, match="cannot be stored") as refused:
+    with pytest.raises(QuotaExceededError, match="cannot be stored"):
         store.write({"1": b"one"})
-    assert refused.type.__name__ == "QuotaExceededError"
+
+
+def test_a_disk_that_takes_nothing_is_a_quota_that_is_used_up(tmp_path: Path) -> None:
+    (tmp_path / "profile").write_text("a file where the folder should be")
+    store = BrowsingProfile(tmp_path / "profile").store(SITE)
+    assert (store.read("1"), store.knows("1")) == (None, False)
+    for attempt in (lambda: store.claim("1"), lambda: store.write({"1": b"one"})):
+        with pytest.raises(QuotaExceededError, match="cannot be stored"):
+            attempt()
 
 
 @pytest.mark.rule("UP02")
