@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from player.cdm.spec import PERSISTENT_USAGE_RECORD, CdmSpec
+from player.cdm.spec import NEEDS_ATTACH, PERSISTENT_USAGE_RECORD, CdmSpec
 from player.eme.content_type import MP4_CODECS, WEBM_CODECS
 from player.eme.key_system import PLAIN_SESSION_TYPES, KeySystem, Requirement, Way
 from player.eme.status import SessionType
@@ -41,4 +41,5 @@ def on_device(supports: KeySystem, spec: CdmSpec) -> KeySystem:
         session_types=tuple(kind for kind in supports.session_types if kind in enumerated),
         enumerated=enumerated,
         ways=supports.ways[: spec.robustness_level],
+        needs_attach=not NEEDS_ATTACH.isdisjoint(spec.quirks),
     )

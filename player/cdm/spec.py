@@ -20,6 +20,7 @@ PERSISTENT_USAGE_RECORD: Final = "persistent_usage_record"
 FEATURES: Final = frozenset({EMBEDDED_KEYS, PERSISTENT_USAGE_RECORD})
 MAX_ACCURACY_S: Final = 60.0  # persistent-usage-record draft: the key usage accuracy is at most a minute
 MAX_KEYS_PER_SESSION: Final = 128  # choice: as Chromium; EME asks for a high minimum
+NEEDS_ATTACH: Final = frozenset({"attach_first", "attach_first:needs_attach"})  # quirks, Q32
 CREATE_FAILS: Final = ("InvalidStateError", "NotSupportedError", "QuotaExceededError")  # EME 4.2 createMediaKeys, 2.9
 ROOT_WINDOW_PERIODS: Final = 16  # whose embedded keys a merged root keeps; a choice: as many as children are kept
 
@@ -92,7 +93,7 @@ class CdmSpec:
 
     def __post_init__(self) -> None:
         _known("feature", self.features, FEATURES)
-        _known("quirk", self.quirks, (*QUIRKS, *ELEMENT_QUIRKS))
+        _known("quirk", self.quirks, (*QUIRKS, *ELEMENT_QUIRKS, *NEEDS_ATTACH))
         _known("answer to a missing root key", (self.on_missing_root,), tuple(OnMissingRoot))
         _known("HDCP version", (self.hdcp, self.downscale_hdcp), ("", *Output))
         _known("use of a restricted output", (self.output_restricted,), tuple(OutputRestricted))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 PADDING = ObjectIdentifier("1.3.6.1.4.1.55555.1")
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+BEGIN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 def self_signed(name: str = "license.keystorm.example", padding: int = 0) -> bytes:
@@ -23,7 +23,7 @@ def self_signed(name: str = "license.keystorm.example", padding: int = 0) -> byt
         public_key=KEY.public_key(),
         serial_number=1,
         not_valid_before=BEGIN,
-        not_valid_after=BEGIN + datetime.timedelta(days=3650),
+        not_valid_after=BEGIN + dt.timedelta(days=3650),
     ).add_extension(x509.UnrecognizedExtension(PADDING, bytes(padding)), critical=False)
     return builder.sign(KEY, None).public_bytes(Encoding.DER)
 

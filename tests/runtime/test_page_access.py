@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -354,18 +354,18 @@ def test_usage_records_are_a_type_that_exists_only_with_their_feature() -> None:
 
 
 @pytest.mark.rule("C002")
-def test_a_cdm_that_needs_an_element_makes_no_session_before_it_has_one() -> None:
+@pytest.mark.rule("Q32")
+@pytest.mark.parametrize("quirk", ["attach_first", "attach_first:needs_attach"])
+def test_a_cdm_that_needs_an_element_makes_no_session_before_it_has_one(quirk: str) -> None:
     async def main() -> None:
-        page = Page(seed=1)
+        page = Page(seed=1, cdm=CdmSpec(quirks=(quirk,)))
         access = await page.request_media_key_system_access(CLEARKEY, [PLAIN])
-        needy = replace(access._access, supports=replace(access._access.supports, needs_attach=True))
-        keys = await page.create_media_keys(needy)
+        keys = await access.create_media_keys()
         with pytest.raises(NotSupportedError):  # the type is looked at first
             keys.create_session("persistent-license")
         with pytest.raises(InvalidStateError):
             keys.create_session()
-        element = page.media_element()
-        await element.set_media_keys(keys)
+        await page.media_element().set_media_keys(keys)
         keys.create_session()
 
     run_virtual(main())
