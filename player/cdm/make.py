@@ -9,6 +9,7 @@ from typing import Final
 from player.cdm import clearkey, hierarchy
 from player.cdm.emulated import EmulatedCdm, Law
 from player.cdm.key_systems import on_device
+from player.cdm.own import OwnCdm
 from player.cdm.quirks import QUIRKS
 from player.cdm.spec import CdmSpec
 from player.eme.cdm import Cdm
@@ -19,8 +20,10 @@ from player.ids import CLEARKEY, HIERARCHY, Pool
 _LAWS: Final[Mapping[str, Law]] = MappingProxyType({CLEARKEY: clearkey.LAW, HIERARCHY: hierarchy.LAW})
 
 
-def key_systems(spec: CdmSpec) -> Mapping[str, KeySystem]:
+def key_systems(spec: CdmSpec | OwnCdm) -> Mapping[str, KeySystem]:
     """What `eme.access.request_access` is to know: the key systems of this device."""
+    if isinstance(spec, OwnCdm):
+        return MappingProxyType({**key_systems(CdmSpec()), spec.key_system: spec.supports})
     return MappingProxyType({name: on_device(law.supports, spec) for name, law in _LAWS.items()})
 
 
@@ -28,17 +31,23 @@ KEY_SYSTEMS: Final = key_systems(CdmSpec())
 """Those of a device of which nothing was said."""
 
 
-def make(key_system: str, spec: CdmSpec, pool: Pool, epoch_us: int) -> Cdm:
+def make(key_system: str, spec: CdmSpec | OwnCdm, pool: Pool, epoch_us: int) -> Cdm:
     """A CDM for one client. Quirks lie around it in the order of their names in the spec, the first one innermost.
 
     Raises: NotSupportedError for a key system that is not there; what the spec says of one that does not start.
     """
+    cdm = _bare(key_system, spec, pool, epoch_us)
+    for name in spec.quirks:
+        cdm = QUIRKS[name](cdm) if name in QUIRKS else cdm  # the others are the media element's
+    return cdm
+
+
+def _bare(key_system: str, spec: CdmSpec | OwnCdm, pool: Pool, epoch_us: int) -> Cdm:
+    if isinstance(spec, OwnCdm):
+        return spec.make(epoch_us) if key_system == spec.key_system else _bare(key_system, CdmSpec(), pool, epoch_us)
     law = _LAWS.get(key_system)
     if law is None:
         raise NotSupportedError(f"no key system {key_system!r}; there are: {', '.join(sorted(_LAWS))}")
     if spec.create_fail is not None:
         raise named(spec.create_fail, "the CDM cannot be started")
-    cdm: Cdm = EmulatedCdm(law, spec, pool, epoch_us)
-    for name in spec.quirks:
-        cdm = QUIRKS[name](cdm) if name in QUIRKS else cdm  # the others are the media element's
-    return cdm
+    return EmulatedCdm(law, spec, pool, epoch_us)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from player.cdm.make import key_systems, make
+from player.cdm.own import OwnCdm
 from player.cdm.spec import CdmSpec
 from player.chance import Draw
 from player.eme.access import Access, Configuration, Need, arguments_refused, request_access
@@ -50,7 +51,7 @@ class Page:
         permissions: Permissions = ALL_ALLOWED,
         profile: BrowsingProfile | None = None,
         seed: int | None = None,
-        cdm: CdmSpec | None = None,
+        cdm: CdmSpec | OwnCdm | None = None,
         spare_turns: int = SPARE_TURNS,
     ) -> None:
         self.origin = origin

@@ -12,10 +12,12 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar, overload
 
 from player.cdm.make import make
+from player.cdm.own import OwnCdm
 from player.cdm.spec import CdmSpec
 from player.chance import Draw
 from player.clock import Clock, seconds, us
 from player.drm.keys import ExtendedStatus
+from player.eme.element_quirks import element_quirks
 from player.engine.machine import Machine
 from player.engine.profile import Profile
 from player.engine.spec import VIRTUAL_CDM, CdmLatency, PlayerSpec
@@ -65,7 +67,7 @@ class Player:
         profile: str | Profile = "ideal",
         license_scope: str | None = None,
         representation: str = "auto",
-        cdm: CdmSpec | None = None,
+        cdm: CdmSpec | OwnCdm | None = None,
         sink: Sink | str = "hash",
         seed: int | None = None,
         trace: Path | None = None,
@@ -80,6 +82,7 @@ class Player:
             license_headers=tuple((license_headers or {}).items()),
             keys=dict(keys or {}),
             representation=representation,
+            element=element_quirks(self._cdm_spec.quirks),
         )
         self._sink = sink_named(sink) if isinstance(sink, str) else sink
         self._seed = seed

@@ -1,4 +1,4 @@
-"""The examples in the READMEs run, and print what they say."""
+"""The examples in the READMEs and in docs run, and print what they say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-READMES = [ROOT / "README.md", *sorted((ROOT / "player").rglob("README.md"))]
+READMES = [ROOT / "README.md", *sorted((ROOT / "player").rglob("README.md")), *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = re.findall(
     r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
 )
