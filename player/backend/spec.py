@@ -107,6 +107,7 @@ class LicenseSpec:
     grant: str = "requested"  # requested | group | all | next:K
     withhold: tuple[KeyId, ...] = ()
     validity_s: float | None = None
+    renew_s: float | None = None  # after so long a license asks for its renewal (hierarchy); None: never
     admission: Admission = field(default_factory=Admission)
     faults: tuple[Fault, ...] = ()
 

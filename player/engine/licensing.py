@@ -10,10 +10,12 @@ from player.drm import keys as table
 from player.drm import retry
 from player.drm.cause import Cause
 from player.drm.events import LicenseAnswered, LicenseFailed, LicenseRequested
+from player.drm.init_data import InitData, Origin
 from player.drm.keys import ExtendedStatus
 from player.drm.requests import asked_for, local_license
 from player.eme import table as eme
 from player.eme.events import Message
+from player.eme.status import MessageType
 from player.engine import keys
 from player.engine.actions import CdmCall, Fetch, Fetched, FetchFailed, FetchKind
 from player.engine.exchange import Exchange
@@ -29,16 +31,28 @@ _JSON: Final = ("content-type", "application/json")
 # ── attempts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def message(m: Machine, output: Message) -> None:
-    exchange = of_slot(m, output.session.slot)
+def message(m: Machine, output: Message, now: int) -> None:
     network = m.spec.profile.network
     if output.message_type not in network.message_types or not output.message:
         return
+    exchange = of_slot(m, output.session.slot)
+    if exchange is None and output.message_type is MessageType.LICENSE_RENEWAL:
+        exchange = _renewal(m, output, now)
     if exchange is None:
         return
     exchange.message = output.message
     exchange.attempt = 0
     attempt(m, exchange, exchange.intended)
+
+
+def _renewal(m: Machine, output: Message, now: int) -> Exchange:
+    """The CDM has asked by itself, on a session that has no work under way (EME, Monitor for CDM State Changes)."""
+    row = output.session
+    kids = tuple(kid for kid, _ in row.statuses)
+    init_data = InitData(type=row.init_data_type, data=row.init_data, kids=kids, origin=Origin.MPD)
+    exchange = Exchange(row.slot, init_data, Cause.RENEWAL, now)
+    m.exchanges = (*m.exchanges, exchange)
+    return exchange
 
 
 def attempt(m: Machine, exchange: Exchange, intended: int) -> None:
@@ -184,8 +198,13 @@ def give_up(m: Machine, exchange: Exchange, error: KeystormError) -> None:
     keys.set_keys(m, table.settle(m.drm.keys, exchange.slot, ExtendedStatus.FAILED, error.code))
     if m.hears(LicenseFailed):
         m.tell(LicenseFailed(slot=exchange.slot, kids=failed, code=error.code, reason=str(error)))
-    if m.spec.profile.sessions.close_failed:
+    if m.spec.profile.sessions.close_failed and not _serves(m, exchange.slot):
         keys.close_session(m, exchange.slot)
+
+
+def _serves(m: Machine, slot: int) -> bool:
+    """A renewal that fails costs nothing as long as the keys are good."""
+    return any(entry.slot == slot and entry.status is ExtendedStatus.USABLE for entry in m.drm.keys)
 
 
 def answered(m: Machine, exchange: Exchange, outcome: str, sent_us: int, done_us: int) -> None:

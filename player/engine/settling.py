@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from player.drm import keys as table
@@ -26,6 +27,8 @@ def cdm_done(m: Machine, done: CdmDone, now: int) -> None:
     call, result = done.call, done.result
     if isinstance(call, Decrypt):
         if isinstance(result, Decrypted):
+            if result.changes or result.lost is not None or result.wake_at is not None:
+                _take(m, tasks.used(m.eme, m.pool, result), now)
             decrypting.decrypted(m, call, result, now)
     elif isinstance(result, Handled) and not isinstance(call, KeysCall):
         exchange = licensing.of_slot(m, call.slot) if isinstance(call, GenerateRequest | Update) else None
@@ -61,7 +64,10 @@ def _busy_until(m: Machine) -> int | None:
 
 
 def _settle(m: Machine, call: SessionCall | DeviceCall, handled: Handled, now: int) -> None:
-    outputs = tasks.settle(m.eme, m.pool, call, handled)
+    _take(m, tasks.settle(m.eme, m.pool, call, handled), now)
+
+
+def _take(m: Machine, outputs: Sequence[Output], now: int) -> None:
     for output in outputs:
         if m.hears(type(output)):
             m.tell(output)
@@ -75,7 +81,7 @@ def _follow(m: Machine, output: Output, now: int) -> None:
         case KeyStatusesChanged():
             keys.statuses_changed(m, output)
         case Message():
-            licensing.message(m, output)
+            licensing.message(m, output, now)
         case Settled(error=EmeError() as error):
             _call_failed(m, output, error, now)
         case Settled(call=Update()):

@@ -103,6 +103,7 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "$.content.time_shift_s": _positive(_DAY_S),
     "$.content.duration_s": _positive(_DAY_S),
     "$.backend.license.validity_s": _positive(_YEAR_S),
+    "$.backend.license.renew_s": _positive(_YEAR_S),
     "$.backend.license.admission.capacity": _positive(10_000_000),
     "$.backend.license.admission.workers": _number(1, 10_000),
     "$.backend.license.admission.queue_max_s": _number(0, _DAY_S),

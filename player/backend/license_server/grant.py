@@ -15,10 +15,14 @@ from player.ids import KeyId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What every encoder receives. `until_ms` is the end of all its keys together, None: no end."""
+    """What every encoder receives. `until_ms` is the end of all its keys together, None: no end.
+
+    `renew_at_ms`: when the license is to be renewed, None: never.
+    """
 
     keys: tuple[HeldKey, ...]
     until_ms: int | None
+    renew_at_ms: int | None = None
 
 
 Candidates = Callable[[HeldKey], Iterable[HeldKey]]
@@ -33,6 +37,7 @@ class Granter:
         self._candidates = _candidates(spec.grant, keys)
         self._withheld = frozenset(spec.withhold)
         self._validity_ms = None if spec.validity_s is None else round(spec.validity_s * 1000)
+        self._renew_ms = None if spec.renew_s is None else round(spec.renew_s * 1000)
 
     def grant(self, kids: Iterable[KeyId], now_ms: int) -> Grant:
         """The asked keys first, each followed by what comes with it; no key twice."""
@@ -40,7 +45,8 @@ class Granter:
         ends = [key.until_ms for key in keys.values() if key.until_ms is not None]
         if self._validity_ms is not None:
             ends.append(now_ms + self._validity_ms)
-        return Grant(keys=tuple(keys.values()), until_ms=min(ends, default=None))
+        renew_at_ms = None if self._renew_ms is None else now_ms + self._renew_ms
+        return Grant(keys=tuple(keys.values()), until_ms=min(ends, default=None), renew_at_ms=renew_at_ms)
 
     def _all(self, kids: Iterable[KeyId]) -> Iterator[HeldKey]:
         for kid in kids:

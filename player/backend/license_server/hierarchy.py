@@ -24,7 +24,11 @@ def _read(body: bytes) -> Challenge:
 
 def _write(challenge: Challenge, grant: Grant, now_ms: int) -> bytes:
     """A license without keys says: everything asked for is withheld."""
-    policy = Policy(exp_ms=grant.until_ms, persist=challenge.session_type == "persistent-license")
+    policy = Policy(
+        exp_ms=grant.until_ms,
+        renew_at_ms=grant.renew_at_ms,
+        persist=challenge.session_type == "persistent-license",
+    )
     return hierarchy.write_license(License(keys=tuple(_key(key, now_ms) for key in grant.keys), policy=policy))
 
 
