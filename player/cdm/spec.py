@@ -104,6 +104,10 @@ class CdmSpec:
         if not 0.001 <= self.accuracy_s <= MAX_ACCURACY_S or not self.save_every_s > 0:
             raise UsageError(f"usage records are exact to 0.001 to {MAX_ACCURACY_S:g} s, and saved after more than 0 s")
 
+        counts = (self.max_keys, self.root_window_periods, 1 if self.max_sessions is None else self.max_sessions)
+        if min(counts) < 1 or (self.playback_window_s is not None and not self.playback_window_s > 0):
+            raise UsageError("keys, sessions and periods of a CDM are 1 or more, its playback window more than 0 s")
+
     @property
     def embedded_keys(self) -> bool:
         return EMBEDDED_KEYS in self.features

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from player.backend.common.faults import MODES
 from player.cdm.quirks import QUIRKS
-from player.cdm.spec import FEATURES, OnMissingRoot
+from player.cdm.spec import FEATURES, ExtraKeys, OnMissingRoot, OnSessionLimit, OutputRestricted
 from player.drm.profile import LicenseScope
 from player.runtime.profiles import profile_names
 from player.scenario.schema import FORMAT
@@ -120,7 +120,15 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "$.cdm.features[]": _named(lambda: FEATURES),
     "$.cdm.quirks[]": _named(lambda: QUIRKS),
     "$.cdm.on_missing_root": _named(lambda: OnMissingRoot),
-    "$.cdm.hdcp": _named(lambda: Output),
+    "$.cdm.hdcp": _named(lambda: ("", *Output)),
+    "$.cdm.downscale_hdcp": _named(lambda: ("", *Output)),
+    "$.cdm.output_restricted": _named(lambda: OutputRestricted),
+    "$.cdm.extra_keys": _named(lambda: ExtraKeys),
+    "$.cdm.on_session_limit": _named(lambda: OnSessionLimit),
+    "$.cdm.max_sessions": _number(1, 10_000),
+    "$.cdm.root_window_periods": _number(1, 10_000),
+    "$.cdm.robustness_level": _number(0, 1_000),
+    "$.cdm.playback_window_s": _positive(_YEAR_S),
     "$.cdm.max_keys": _number(1, 10_000),
     "$.clients.count": _number(1, 1_000_000),
     "$.clients.join.from_s": _number(0, _DAY_S),

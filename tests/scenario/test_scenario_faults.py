@@ -69,6 +69,8 @@ def refused(text: str) -> ScenarioError:
         ("quirks = []", 'quirks = ["slow"]', "$.cdm.quirks[0]", "status_pending_first"),
         ("quirks = []", 'on_missing_root = "cry"', "$.cdm.on_missing_root", "pending"),
         ("quirks = []", 'hdcp = "9"', "$.cdm.hdcp", "2.3"),
+        ("quirks = []", 'output_restricted = "hide"', "$.cdm.output_restricted", "block"),
+        ("quirks = []", "max_sessions = 0", "$.cdm.max_sessions", "1 to 10,000"),
         ('driver = "play"', 'driver = "lean"', "$.storm.driver", NOT_BUILT_YET),
         ('driver = "play"', 'driver = "fly"', "$.storm.driver", "no 'fly'; there is: play"),
         ('media = "full"', 'media = "none"', "$.storm.media", NOT_BUILT_YET),
