@@ -6,7 +6,7 @@ are not looked at: whoever calls this decrypts them. A presentation without a pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -26,10 +26,8 @@ _U32: Final = Struct(">I")
 _I32: Final = Struct(">i")
 _U64: Final = Struct(">Q")
 _HAS_DATA_OFFSET: Final = 1  # flag of trun
-_SCHEMES: Final = tuple(scheme.encode() for scheme in Scheme)
+_INFO_TYPES: Final = (None, *(scheme.encode() for scheme in Scheme))
 _CHUNK_OFFSETS: Final[Mapping[bytes, Struct]] = {b"stco": _U32, b"co64": _U64}
-_AUX_BOXES: Final = (b"saiz", b"saio")
-_GROUP_BOXES: Final = (b"sbgp", b"sgpd")
 _PIFF_BOXES: Final = (  # twins of senc and pssh from before Common Encryption, which its writers may leave beside them
     bytes.fromhex("a2394f525a9b4f14a2446c427c648df4"),
     bytes.fromhex("d08a4f1810f34a82b6c832d8aba183d3"),
@@ -110,18 +108,29 @@ def clear_moof(data: bytes, moof: Box, entries: Entries, fragments: Sequence[Fra
 def _drop_protection(walk: Walk, boxes: Sequence[Box], edits: Edits) -> None:
     """`pssh` and `senc`, and of boxes that also serve others those that are about protection."""
     for box in boxes:
-        if _is_about_protection(walk, box):
+        is_about_it = _ABOUT_PROTECTION.get(box.type)
+        if is_about_it is not None and is_about_it(walk, box):
             edits.drop(box)
 
 
-def _is_about_protection(walk: Walk, box: Box) -> bool:
-    if box.type in _AUX_BOXES:
-        return info_type(walk.data, box) in (None, *_SCHEMES)
-    if box.type in _GROUP_BOXES:
-        return is_seig(walk, box)
-    if box.type == b"uuid":
-        return walk.data[box.body : box.body + 16] in _PIFF_BOXES
-    return box.type in (b"pssh", b"senc")
+def _is_of_scheme(walk: Walk, box: Box) -> bool:
+    return info_type(walk.data, box) in _INFO_TYPES
+
+
+def _is_of_piff(walk: Walk, box: Box) -> bool:
+    return walk.data[box.body : box.body + 16] in _PIFF_BOXES
+
+
+def _always(_walk: Walk, _box: Box) -> bool:
+    return True
+
+
+_ABOUT_PROTECTION: Final[Mapping[bytes, Callable[[Walk, Box], bool]]] = {
+    **dict.fromkeys((b"pssh", b"senc"), _always),
+    **dict.fromkeys((b"saiz", b"saio"), _is_of_scheme),
+    **dict.fromkeys((b"sbgp", b"sgpd"), is_seig),
+    b"uuid": _is_of_piff,
+}
 
 
 # ── moov ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -193,7 +202,7 @@ def _renumber_trex(walk: Walk, mvex: Box, entries: Entries, edits: Edits) -> Non
 def _renumber(walk: Walk, at: int, numbers: tuple[int, ...], edits: Edits) -> None:
     """A sample description index in place. One that names nothing stays: the parser refuses it where it is used."""
     (number,) = _U32.unpack_from(walk.data, at)
-    if 1 <= number <= len(numbers):
+    if 1 <= number <= len(numbers) and numbers[number - 1] != number:
         edits.write(at, _U32.pack(numbers[number - 1]))
 
 
