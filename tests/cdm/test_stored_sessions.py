@@ -20,16 +20,10 @@ from player.wire import clearkey, keyids, release, stored_session
 from player.wire.hierarchy import Output, Policy
 from player.wire.strict import b64url_encode
 from tests.cdm.client import EPOCH_MS, ROOT, jwk_set, key, kid, leaf_box, license_, names, root_box, usable
-from tests.cdm.visitor import LICENSE, RECORD, USAGE, Visitor
+from tests.cdm.visitor import LICENSE, RECORD, USAGE, Visitor, license_for, released
 
 TEMPORARY = SessionType.TEMPORARY
 systems = pytest.mark.parametrize("system", [CLEARKEY, HIERARCHY])
-
-
-def license_for(system: str, session_type: SessionType, *numbers: int) -> bytes:
-    if system == CLEARKEY:
-        return clearkey.write_license(((kid(it), key(it)) for it in numbers), session_type)
-    return license_(*numbers, policy=Policy(persist=session_type is LICENSE))
 
 
 def stored(system: str, *numbers: int) -> tuple[Visitor, int]:
@@ -42,10 +36,6 @@ def stored(system: str, *numbers: int) -> tuple[Visitor, int]:
 
 def releases(visitor: Visitor, slot: int) -> list[tuple[MessageType, bytes]]:
     return [(it.message_type, it.message) for it in visitor.remove(slot) if isinstance(it, Message)]
-
-
-def released(*numbers: int) -> dict[KeyId, str]:
-    return {kid(it): KeyStatus.RELEASED for it in numbers}
 
 
 @systems

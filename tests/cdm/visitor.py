@@ -7,11 +7,12 @@ from player.cdm.spec import CdmSpec
 from player.eme import table
 from player.eme.cdm import DeviceCall, Handled, Load, Record, SessionCall
 from player.eme.events import Output, Settled
-from player.eme.status import SessionType
-from player.ids import CLEARKEY, Pool
-from player.wire import keyids, stored_session
+from player.eme.status import KeyStatus, SessionType
+from player.ids import CLEARKEY, KeyId, Pool
+from player.wire import clearkey, keyids, stored_session
+from player.wire.hierarchy import Policy
 from player.wire.stored_session import StoredSession
-from tests.cdm.client import Client, kid
+from tests.cdm.client import Client, key, kid, license_
 
 USAGE = CdmSpec(features=("persistent_usage_record",))
 LICENSE, RECORD = SessionType.PERSISTENT_LICENSE, SessionType.PERSISTENT_USAGE_RECORD
@@ -65,3 +66,14 @@ class Visitor(Client):
 
     def stored(self, slot: int) -> StoredSession:
         return stored_session.read(self.shelf[slot])
+
+
+def license_for(system: str, session_type: SessionType, *numbers: int) -> bytes:
+    """A license with these keys that a session of this type takes."""
+    if system == CLEARKEY:
+        return clearkey.write_license(((kid(it), key(it)) for it in numbers), session_type)
+    return license_(*numbers, policy=Policy(persist=session_type is LICENSE))
+
+
+def released(*numbers: int) -> dict[KeyId, str]:
+    return {kid(it): KeyStatus.RELEASED for it in numbers}
