@@ -6,6 +6,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from player.drm.keys import Verdict
+from player.eme import element
+from player.eme.blocks import clear_run
 from player.eme.cdm import Decrypt, Decrypted
 from player.engine import announcing, keys, tracks
 from player.engine.actions import CdmCall, Deliver
@@ -26,13 +28,14 @@ def advance(m: Machine, track: Track, now: int) -> None:
         head = track.pending[0]
         kid = head.kid()
         if kid is None:
-            _release(m, track, _clear_run(head))
+            _release(m, track, clear_run(head.fragment.samples, head.start))
             continue
         verdict = keys.verdict_of(m, kid)
         if verdict is Verdict.BLOCK:
             tracks.fall_back(m, track, kid, now)
             return
         if verdict is Verdict.UNDECIDED or track.refused == kid:
+            element.stops(m.element)
             announcing.ask_again(m, track, head.fragment, kid, now)
             return
         if m.spec.media is Media.SIGNALS:
@@ -47,8 +50,8 @@ def decrypted(m: Machine, call: Decrypt, result: Decrypted, now: int) -> None:
     track.decrypting = False
     if result.clear > call.start:
         _release(m, track, result.clear - call.start)
-    if result.error is not None:
-        m.fail(_undecipherable(track, result.error), now)
+    if result.error is not None or result.lost is not None:
+        m.fail(_undecipherable(track, result.error or f"the CDM is gone: {result.lost}"), now)
     elif result.stopped_by is not None:
         track.refused = result.stopped_by
 
@@ -60,12 +63,6 @@ def _release(m: Machine, track: Track, count: int) -> None:
     track.clear(count)
     if m.spec.media is Media.FULL:
         m.act(Deliver(head.period, track.number, head.buffer, head.init, head.fragment, start, start + count))
-
-
-def _clear_run(head: Pending) -> int:
-    """How many samples from here on are not protected."""
-    runs = head.fragment.samples.protections_from(head.start)
-    return sum(count for count, _ in takewhile(lambda run: run[1] is None, runs))
 
 
 def _run_of(head: Pending) -> int:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from player.clock import us
 from player.eme import element
+from player.eme.element_quirks import EARLY_US, WaitingForKeyEvent
 from player.eme.events import WaitingForKey
+from player.errors import LicenseError
 from player.ids import KeyId
 from player.stream import buffer
 from player.stream.buffer import FOREVER
@@ -41,7 +43,9 @@ def deadline(m: Machine) -> int | None:
     """The instant at which the position reaches the edge or the end, or at which a stand becomes a stall."""
     s = m.stream
     if s.moving:
-        return s.anchor_at + min(_edge(m), _last(m)) - s.anchor_us
+        reach = min(_edge(m), _last(m))
+        reach = max(s.anchor_us, reach - EARLY_US) if _tells_early(m) else reach
+        return s.anchor_at + reach - s.anchor_us
     if s.stalled_at >= 0 and not s.stall_told and not m.spec.as_fast_as_possible:
         return s.stalled_at + STALL_FROM_US
     return None
@@ -69,6 +73,10 @@ def _start_up(m: Machine, now: int) -> None:
 def _run(m: Machine, now: int) -> None:
     s = m.stream
     edge = _edge(m)
+    if element.is_waiting(m.element) and element.may_decrypt(m.element):
+        _resume_element(m)  # it had been told early, and the key came in time
+    elif _tells_early(m) and s.position(now) >= edge - EARLY_US:
+        _wait(m, _missing_key(m, edge), now)
     if s.position(now) < edge or edge >= _last(m):
         return
     s.stalled_at = s.anchor_at + edge - s.anchor_us  # the exact instant, should the driver be late
@@ -82,7 +90,7 @@ def _stand(m: Machine, now: int) -> None:
     if _edge(m) > s.anchor_us:
         _resume(m, now)
     elif not s.stall_told and now - s.stalled_at >= STALL_FROM_US:
-        _tell_stall(m)
+        _tell_stall(m, now)
 
 
 def _resume(m: Machine, now: int) -> None:
@@ -90,24 +98,47 @@ def _resume(m: Machine, now: int) -> None:
     stood = now - s.stalled_at
     if stood >= STALL_FROM_US:
         if not s.stall_told:
-            _tell_stall(m)
+            _tell_stall(m, now)
         if m.hears(Resumed):
             m.tell(Resumed(position_us=s.anchor_us, for_us=stood, cause=_cause(m)))
-    element.resumes(m.element)
+    _resume_element(m)
     s.stalled_at, s.stall_told, s.stall_kid = -1, False, None
     s.set_position(s.anchor_us, now, moving=True)
 
 
-def _tell_stall(m: Machine) -> None:
+def _tell_stall(m: Machine, now: int) -> None:
     s = m.stream
     s.stall_told = True
     s.stall_kid = _missing_key(m, s.anchor_us)
     if s.stall_kid is not None:
-        waiting = element.waits(m.element, s.stall_kid)
-        if waiting is not None and m.hears(WaitingForKey):
-            m.tell(waiting)
-    if m.hears(Stalled):
+        _wait(m, s.stall_kid, now)
+    if m.hears(Stalled) and not m.finished:
         m.tell(Stalled(position_us=s.anchor_us, cause=_cause(m), kid=s.stall_kid))
+
+
+def _wait(m: Machine, kid: KeyId | None, now: int) -> None:
+    """Wait for Key, and the ways of devices to tell of it."""
+    quirks = m.spec.element
+    if quirks.error_instead_of_waiting:
+        m.fail(LicenseError("key-missing", f"key {kid} is missing: the element has failed"), now)
+        return
+    waiting = element.waits(m.element, kid, current_frame=True)
+    in_time = quirks.waiting_for_key in (WaitingForKeyEvent.IN_TIME, WaitingForKeyEvent.EARLY)
+    if waiting is not None and in_time and m.hears(WaitingForKey):
+        m.tell(waiting)
+
+
+def _resume_element(m: Machine) -> None:
+    stale = m.spec.element.waiting_for_key is WaitingForKeyEvent.STALE
+    if element.resumes(m.element) and stale and m.hears(WaitingForKey):
+        m.tell(WaitingForKey(kid=m.stream.stall_kid))
+
+
+def _tells_early(m: Machine) -> bool:
+    """Some decoders tell of a missing key while there is a lead."""
+    if m.spec.element.waiting_for_key is not WaitingForKeyEvent.EARLY or element.is_waiting(m.element):
+        return False
+    return not element.may_decrypt(m.element) and _missing_key(m, _edge(m)) is not None
 
 
 def _cause(m: Machine) -> str:

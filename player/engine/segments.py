@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from player.clock import us
+from player.eme import element
 from player.engine import announcing, decrypting, tracks
 from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind
 from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, wait_us
@@ -28,6 +29,8 @@ FETCH_TIMEOUT_US: Final = us(10)
 
 
 def advance(m: Machine, now: int) -> None:
+    if m.element.blocked:
+        element.tries_again(m.element)  # each turn tries the head of every queue
     for track in m.stream.tracks:
         decrypting.advance(m, track, now)
         _schedule(m, track, now)

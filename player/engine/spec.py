@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from player.drm.plan import ClientPlan
+from player.eme.element_quirks import NO_QUIRKS, ElementQuirks
 from player.engine.actions import Headers
 from player.engine.profile import Profile
 from player.ids import ContentKey, KeyId
@@ -53,3 +54,4 @@ class PlayerSpec:
     annotate: bool = False  # send Keystorm-Request with license requests
     cdm_latency: CdmLatency = CdmLatency()
     plan: ClientPlan | None = None
+    element: ElementQuirks = NO_QUIRKS

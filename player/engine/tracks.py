@@ -80,6 +80,8 @@ def _codec(representation: Representation) -> str:
 
 def fall_back(m: Machine, track: Track, kid: KeyId, now: int) -> None:
     """The key will not come: go on in a Representation with another key, or end."""
+    if m.spec.element.buffered_data_sticks and track.pending[0].init is not track.init:
+        return  # it has gone on already, and what was fetched before stays where it is
     current = track.representation
     others = [r for group, r in _ladder(track) if r is not current and keys.playable(m, group, r)]
     if not others:
@@ -87,7 +89,8 @@ def fall_back(m: Machine, track: Track, kid: KeyId, now: int) -> None:
         return
     if track.request is not None:
         m.act(Cancel(track.request))
-    track.drop_unready()
+    if not m.spec.element.buffered_data_sticks:
+        track.drop_unready()
     represent(m, track, max(others, key=lambda r: r.bandwidth), now)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 
 from player.cdm.make import make
 from player.clock import us
+from player.eme.element_quirks import element_quirks
 from player.engine.machine import Machine
 from player.engine.spec import VIRTUAL_CDM, CdmLatency, PlayerSpec
 from player.ids import Pool
@@ -129,6 +130,7 @@ class _Crowd:
             annotate=True,
             cdm_latency=VIRTUAL_CDM if virtual else CdmLatency(),
             plan=self._laid.plan,
+            element=element_quirks(self._laid.cdm.quirks),
         )
 
     def _listener(self, who: Client) -> Listen:
