@@ -201,6 +201,8 @@ def _fragments(data: bytes, reading: Reading, moofs: Sequence[Box]) -> Iterator[
     """Each with the moof it stands in: fragments come in the order of the trafs."""
     if not moofs:
         yield from (_fragment(fragment.data[0], fragment) for fragment in reading.segment.fragments)
+    if not reading.segment.fragments:
+        return
     read = (moof for moof in moofs if moof not in reading.left_out)
     places = (moof.start for moof in read for child in _children(data, moof) if child.type == b"traf")
     for at, fragment in zip(places, reading.segment.fragments, strict=False):

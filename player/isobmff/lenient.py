@@ -15,7 +15,7 @@ from player.isobmff.model import BrokenSegmentError, InitSegment, MediaSegment
 from player.isobmff.segment import parse_media
 
 MAX_LEFT_OUT: Final = 16  # choice: each costs one more pass through the resource
-MAX_BOXES_READ_AGAIN: Final = 20_000  # choice: with more top-level boxes than these the first fault is the last
+MAX_BOXES_READ_AGAIN: Final = 10_000  # choice: with more top-level boxes than these the first fault is the last
 
 
 class Outline(NamedTuple):

@@ -106,8 +106,9 @@ class _Reader:
 
     def _take_moov(self, box: Box) -> None:
         """The same again changes nothing; another one replaces the tracks."""
-        moov = read_moov(self._walk.data, box)
-        if moov == self._init:
+        known = self._init
+        moov = known if known is not None and self._is_same(box, known) else read_moov(self._walk.data, box)
+        if moov == known:
             if self._met_moof:
                 self._walk.warn("repeated-moov", box)
             return
@@ -115,6 +116,9 @@ class _Reader:
         self._init = moov
         self._next_times.clear()
         self._walk.warnings += moov.warnings
+
+    def _is_same(self, box: Box, known: InitSegment) -> bool:
+        return box.end - box.start == len(known.moov) and self._walk.data[box.start : box.end] == known.moov
 
     def _read_moof(self, moof: Box) -> Sequence[Fragment]:
         walk = self._walk

@@ -87,6 +87,26 @@ def test_auxiliary_information_comes_from_senc_or_from_absolute_offsets() -> Non
     assert fault_of(with_offsets(0, 0, 0)) == ("bad-aux", f"{STBL}/saio")
 
 
+def test_what_senc_and_saiz_contradict_is_told_of_a_file_too() -> None:
+    def warnings(*tables: bytes) -> list[str]:
+        found = parse_file(file([4] * 4, encv(record()), tables=b"".join(tables)))
+        assert [iv for each in found.fragments for iv in each.samples.ivs] == IVS[:4]
+        return [warning.partition(" @")[0] for warning in found.warnings]
+
+    saiz, saio = full(b"saiz", 0, 0, bytes([8]), u32(4)), full(b"saio", 0, 0, u32(1, 1 << 30))
+    hidden = box(b"free", b"".join(IVS[:4]))
+    at = file([4] * 4, encv(record()), tables=hidden + saiz + saio).index(IVS[0])
+    assert warnings(senc(*IVS[:4]), saiz, saio) == [f"aux-conflict: {STBL}/saiz"]
+    assert warnings(hidden, senc(*IVS[:3]), saiz, saio.replace(u32(1 << 30), u32(at))) == [f"aux-conflict: {STBL}/senc"]
+    assert warnings(senc(*IVS[:4]), full(b"saiz", 0, 0, bytes([8]), u32(3)), saio) == [f"aux-conflict: {STBL}/saiz"]
+
+
+def test_entries_that_lie_on_one_another_are_no_way_to_eat_memory() -> None:
+    chunks = 3000
+    tables = full(b"saiz", 0, 0, bytes([255]), u32(2 * chunks)) + full(b"saio", 0, 0, u32(chunks), bytes(4 * chunks))
+    assert fault_of(file([1] * 2 * chunks, encv(record()), tables=tables)) == ("bad-aux", f"{STBL}/saiz")
+
+
 def test_groups_of_the_track_go_before_tenc_in_a_file_too() -> None:
     groups = sgpd(record(OTHER_KID), record(protected=0, iv_size=0)) + sbgp((1, 0), (1, 1), (1, 2))
     data = file([4] * 4, encv(record()), tables=groups + senc(IVS[0], IVS[1], b"", IVS[3]))
