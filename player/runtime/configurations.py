@@ -7,6 +7,7 @@ TypeError, and so is a name that its enumeration does not have.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
 from player.eme.access import Configuration
 from player.eme.capabilities import Capability
@@ -19,11 +20,8 @@ def configurations(given: object) -> tuple[Configuration, ...]:
     return tuple(_configuration(it) for it in _items(given))
 
 
-def _configuration(given: object) -> Configuration:
-    if isinstance(given, Configuration):
-        return given
-    if not isinstance(given, Mapping):
-        raise EmeTypeError("a configuration is a Configuration or a mapping")
+def _configuration(it: object) -> Configuration:
+    given = _members(it, Configuration)
     return Configuration(
         label=_text(given, "label"),
         init_data_types=_texts(given, "init_data_types") or (),
@@ -39,16 +37,21 @@ def _capabilities(given: Mapping[str, object], name: str) -> tuple[Capability, .
     return tuple(_capability(it) for it in _items(() if given.get(name) is None else given[name]))
 
 
-def _capability(given: object) -> Capability:
-    if isinstance(given, Capability):
-        return given
-    if not isinstance(given, Mapping):
-        raise EmeTypeError("a capability is a Capability or a mapping")
+def _capability(it: object) -> Capability:
+    given = _members(it, Capability)
     return Capability(
         content_type=_text(given, "content_type"),
         robustness=_text(given, "robustness"),
         encryption_scheme=None if given.get("encryption_scheme") is None else _text(given, "encryption_scheme"),
     )
+
+
+def _members(it: object, kind: type[Configuration | Capability]) -> Mapping[str, object]:
+    if isinstance(it, kind):
+        return {each.name: getattr(it, each.name) for each in fields(kind)}
+    if not isinstance(it, Mapping):
+        raise EmeTypeError(f"a {kind.__name__} or a mapping was expected")
+    return it
 
 
 def _requirement(given: Mapping[str, object], name: str) -> Requirement:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from player.cdm.make import KEY_SYSTEMS, key_systems, make
 from player.cdm.spec import CdmSpec
-from player.chance import Draw
-from player.clock import VIRTUAL_EPOCH_US
+from player.chance import Draw, Purpose
+from player.clock import SECOND, VIRTUAL_EPOCH_US
 from player.eme import media_keys
-from player.eme.cdm import Call, DisplayChanged, GenerateRequest, GetStatusForPolicy, Handled, SetServerCertificate
-from player.eme.status import KeyStatus, SessionType
+from player.eme.cdm import (
+    Call,
+    DisplayChanged,
+    GenerateRequest,
+    GetStatusForPolicy,
+    Handled,
+    Remove,
+    SetServerCertificate,
+    Update,
+    Wake,
+)
+from player.eme.status import KeyStatus, MessageType, SessionType
 from player.errors import EmeError, UsageError
 from player.ids import CLEARKEY, HIERARCHY, Pool
 from player.wire import keyids
-from player.wire.hierarchy import Output
-from tests.cdm.client import kid
+from player.wire.clearkey import write_license
+from player.wire.hierarchy import Output, Policy
+from tests.cdm.client import EPOCH_MS, key, kid, license_
 from tests.crypto.certificates import of_size, self_signed
 
 SMALLEST, LARGEST = 128, 16 * 1024
@@ -69,22 +82,38 @@ def test_a_certificate_can_be_set_again() -> None:
 @pytest.mark.rule("D006")
 @pytest.mark.parametrize("certificate", [False, True])
 @pytest.mark.parametrize("key_system", [CLEARKEY, HIERARCHY])
-def test_messages_of_two_clients_with_the_same_init_data_hold_nothing_that_tells_them_apart(
+def test_messages_of_clients_with_the_same_init_data_hold_nothing_that_tells_them_apart(
     key_system: str, certificate: bool
 ) -> None:
-    request = GenerateRequest(0, 0, SessionType.TEMPORARY, "keyids", keyids.write([kid(1), kid(2)]))
+    said = {_said(key_system, Draw(seed, client), certificate) for seed in (1, 2) for client in (1, 2, 3)}
+    assert len(said) == 1
+    kinds = [kind for kind, _ in said.pop()]
+    renewed = [MessageType.LICENSE_RENEWAL] if key_system == HIERARCHY else []
+    assert kinds == [MessageType.LICENSE_REQUEST, *renewed, MessageType.LICENSE_RELEASE]
 
-    def message(seed: int, client: int) -> tuple[str, bytes] | None:
-        cdm = make(key_system, CdmSpec(), Pool(), VIRTUAL_EPOCH_US)
-        if certificate:
-            cdm.handle(SetServerCertificate(self_signed(f"{client}.example")), 0, Draw(seed, client))
-        answer = cdm.handle(request, 0, Draw(seed, client))
-        assert isinstance(answer, Handled)
-        return answer.message
 
-    messages = {message(seed, client) for seed in (1, 2) for client in (1, 2, 3)}
-    assert len(messages) == 1
-    assert None not in messages
+def _said(key_system: str, draw: Draw, certificate: bool) -> tuple[tuple[MessageType, bytes], ...]:
+    """Every message of a client whose session is requested, licensed, renewed where that can be, and removed."""
+    cdm = make(key_system, CdmSpec(), Pool(), VIRTUAL_EPOCH_US)
+    if certificate:
+        cdm.handle(SetServerCertificate(self_signed(f"{draw.value(Purpose.SESSION, 0, 8).hex()}.example")), 0, draw)
+    persistent = SessionType.PERSISTENT_LICENSE
+    renewed = Policy(persist=True, renew_at_ms=EPOCH_MS + 1)
+    license_bytes = {CLEARKEY: write_license([(kid(1), key(1))], persistent), HIERARCHY: license_(1, policy=renewed)}
+    calls: tuple[Call, ...] = (
+        GenerateRequest(0, 0, persistent, "keyids", keyids.write([kid(1), kid(2)])),
+        Update(0, 0, license_bytes[key_system]),
+        Wake(),
+        Remove(0, 0),
+    )
+    answers = [cdm.handle(call, now * SECOND, draw) for now, call in enumerate(calls)]
+    return tuple(message for answer in answers if isinstance(answer, Handled) for message in _messages(answer))
+
+
+def _messages(answer: Handled) -> Iterator[tuple[MessageType, bytes]]:
+    if answer.message is not None:
+        yield answer.message
+    yield from (change.message for change in answer.changes if change.message is not None)
 
 
 # ── policies ─────────────────────────────────────────────────────────────────────────────────────────────────────────

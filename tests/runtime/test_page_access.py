@@ -532,5 +532,7 @@ def test_a_rejection_carries_its_name_and_a_type_error_is_one_of_pythons_too() -
 
 
 def test_a_configuration_may_be_given_as_the_class_too() -> None:
+    faulty = Configuration(video_capabilities=(Capability(content_type=7),))  # type: ignore[arg-type]
+    assert isinstance(failed_at_once([faulty]), EmeTypeError)
     configuration = Configuration(video_capabilities=(Capability(**VIDEO),))
     assert asked([configuration])[0].get_configuration().video_capabilities == (Capability(**VIDEO),)
