@@ -108,6 +108,58 @@ def test_key_logic_reads_every_key_id_once_and_every_system() -> None:
     assert systems(b"junk") == ()
 
 
+@pytest.mark.rule("ID01")
+@pytest.mark.rule("ID02")
+@pytest.mark.parametrize("size", [1, 512])
+def test_a_key_id_has_1_to_512_bytes(size: int) -> None:
+    one = KeyId(b"k" * size)
+    assert sanitize("webm", one).kids == sanitize("keyids", keyids.write((one,))).kids == (one,)
+
+
+@pytest.mark.rule("ID01")
+@pytest.mark.rule("E009")
+@pytest.mark.parametrize(
+    "data",
+    [
+        keyids.write((KeyId(b"A"),) * 129),
+        b'{"kids":["' + b"QUJD" * 171 + b'"]}',
+        b'{"kids":["QQ"],"kids":["Qg"]}',
+        b'{"kids":["Q Q"]}',
+        b'{"kids":["QR"]}',
+        b'{"kids":["+/+/"]}',
+        b'\xef\xbb\xbf{"kids":["QQ"]}',
+        '{"kids":["QQ"]}'.encode("utf-16"),
+        b'{"kids":["QQ"]}\xff',
+        b"[" * 60_000,
+    ],
+    ids=["129 ids", "513 bytes", "twice", "blank", "bits", "base64", "mark", "utf-16", "no utf-8", "deep"],
+)
+def test_keyids_are_read_strictly(data: bytes) -> None:
+    with pytest.raises(EmeTypeError):
+        sanitize("keyids", data)
+
+
+@pytest.mark.rule("ID03")
+@pytest.mark.rule("ID08")
+def test_a_foreign_box_that_lies_about_its_inside_spoils_the_whole() -> None:
+    for kids, data in ((2**32 - 1, 0), (1, 2**32 - 1), (0, 1)):
+        lying = struct.pack(">I4sB3x16sII", 36, b"pssh", 1, bytes(16), kids, data)
+        for given_data in (lying, COMMON + lying, lying + COMMON):
+            with pytest.raises(EmeTypeError):
+                sanitize("cenc", given_data)
+
+
+@pytest.mark.rule("ID03")
+def test_a_box_of_a_newer_version_must_still_fit() -> None:
+    with pytest.raises(EmeTypeError):
+        sanitize("cenc", COMMON + NEWER[:-1])
+
+
+@pytest.mark.rule("ID07")
+def test_two_boxes_of_one_system_are_accepted() -> None:
+    assert [common_key_ids(box) for box in sanitize("cenc", COMMON + COMMON).boxes] == [(A, B), (A, B)]
+
+
 @given(st.sampled_from(["cenc", "keyids", "webm", "x"]), st.binary(max_size=200) | st.just(COMMON + OWN))
 def test_whatever_comes_is_read_or_refused(init_data_type: str, data: bytes) -> None:
     with suppress(EmeTypeError, NotSupportedError):
