@@ -57,6 +57,7 @@ class Representation:
     frame_rate: str | None = None
     sampling_rate: int | None = None
     channels: int | None = None
+    channel_mask: int | None = None  # of AC-3 and Enhanced AC-3, told in place of `channels`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

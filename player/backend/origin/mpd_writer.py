@@ -23,6 +23,7 @@ _CENC_NAMESPACE: Final = "urn:mpeg:cenc:2013"
 _DASHIF_NAMESPACE: Final = "https://dashif.org/CPS"
 _HTTP_ISO: Final = "urn:mpeg:dash:utc:http-iso:2014"
 _CHANNELS: Final = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
+_DOLBY_CHANNELS: Final = "tag:dolby.com,2014:dash:audio_channel_configuration:2011"  # ETSI TS 102 366, I.1.2.1
 _EVENT_TIMESCALE: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -140,7 +141,6 @@ def _protection(protection: tree.Protection) -> Any:
 
 
 def _representation(each: tree.Representation) -> Any:
-    channels = _node(nodes.Descriptor, scheme_id_uri=_CHANNELS, value=str(each.channels))
     return _node(
         nodes.Representation,
         id=each.id,
@@ -150,9 +150,15 @@ def _representation(each: tree.Representation) -> Any:
         height=each.height,
         frame_rate=each.frame_rate,
         audio_sampling_rate=each.sampling_rate,
-        audio_channel_configurations=[channels] if each.channels else None,
+        audio_channel_configurations=_channels(each),
         **_segments(each.segments),
     )
+
+
+def _channels(each: tree.Representation) -> list[Any] | None:
+    if each.channel_mask:
+        return [_node(nodes.Descriptor, scheme_id_uri=_DOLBY_CHANNELS, value=f"{each.channel_mask:04X}")]
+    return [_node(nodes.Descriptor, scheme_id_uri=_CHANNELS, value=str(each.channels))] if each.channels else None
 
 
 def _segments(segments: tree.Template | tree.OneFile) -> dict[str, object]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from struct import unpack_from
 from typing import Final
 
+from player.backend.packager.sound import Sound, read_sound
 from player.isobmff.boxes import Box, Walk, require
 
 VISUAL_FIELDS: Final = 78  # bytes of a visual sample entry before its child boxes (14496-12, 12.1.3)
@@ -31,8 +32,7 @@ class Codec:
     config: bytes  # the body of its configuration box
     width: int = 0
     height: int = 0
-    sampling_rate: int = 0
-    channels: int = 0
+    sound: Sound
 
 
 def read_codec(walk: Walk, entry: Box) -> Codec:
@@ -49,22 +49,13 @@ def read_codec(walk: Walk, entry: Box) -> Codec:
     config = walk.data[box.body : box.end]
     try:
         codecs = write(entry.type.decode("ascii"), config)
+        own_fields = walk.data[entry.body : entry.body + fields]
+        sound = read_sound(entry.type, own_fields, config) if fields == AUDIO_FIELDS else Sound()
     except IndexError:
-        raise box.fault("bad-box", f"{len(config)} bytes are too few") from None
-    width, height, channels, rate = 0, 0, 0, 0
-    if fields == VISUAL_FIELDS:
-        width, height = unpack_from(">HH", walk.data, entry.body + 24)
-    else:
-        channels, rate = unpack_from(">H6xH", walk.data, entry.body + 16)
-    return Codec(
-        fourcc=entry.type.decode("ascii"),
-        codecs=codecs,
-        config=config,
-        width=width,
-        height=height,
-        channels=channels,
-        sampling_rate=rate,
-    )
+        raise box.fault("bad-box", f"{len(config)} bytes are too few, or say what cannot be") from None
+    width, height = unpack_from(">HH", own_fields, 24) if fields == VISUAL_FIELDS else (0, 0)
+    fourcc = entry.type.decode("ascii")
+    return Codec(fourcc=fourcc, codecs=codecs, config=config, width=width, height=height, sound=sound)
 
 
 def _avc(fourcc: str, config: bytes) -> str:
@@ -137,4 +128,7 @@ _FORMS: Final[Mapping[bytes, tuple[bytes, Callable[[str, bytes], str], int]]] = 
     b"av01": (b"av1C", _av1, VISUAL_FIELDS),
     b"mp4a": (b"esds", _aac, AUDIO_FIELDS),
     b"Opus": (b"dOps", _plain("opus"), AUDIO_FIELDS),
+    b"ac-3": (b"dac3", _plain("ac-3"), AUDIO_FIELDS),
+    b"ec-3": (b"dec3", _plain("ec-3"), AUDIO_FIELDS),
+    b"fLaC": (b"dfLa", _plain("flac"), AUDIO_FIELDS),
 }

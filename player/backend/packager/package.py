@@ -178,8 +178,9 @@ def _representation(job: _Job, span: Span, each: Rendition, *, only: bool) -> tr
         width=codec.width or None,
         height=codec.height or None,
         frame_rate=frame_rate if each.track.kind == "video" else None,
-        sampling_rate=codec.sampling_rate or None,
-        channels=codec.channels or None,
+        sampling_rate=codec.sound.sampling_rate or None,
+        channels=codec.sound.channels or None,
+        channel_mask=codec.sound.channel_mask or None,
         segments=written.segments,
     )
 
