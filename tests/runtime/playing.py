@@ -172,8 +172,8 @@ async def quiet() -> None:
         await asyncio.sleep(0)
 
 
-async def media_keys(page: Page) -> MediaKeys:
-    access = await page.request_media_key_system_access(CLEARKEY, [CONFIGURATION])
+async def media_keys(page: Page, key_system: str = CLEARKEY) -> MediaKeys:
+    access = await page.request_media_key_system_access(key_system, [CONFIGURATION])
     return await access.create_media_keys()
 
 
@@ -181,7 +181,12 @@ Main = Callable[[Playing], Coroutine[Any, Any, T]]
 
 
 def play(
-    main: Main[T], *, quirks: tuple[str, ...] = (), attached: bool = True, rules: AttachRules = DEFAULT_RULES
+    main: Main[T],
+    *,
+    quirks: tuple[str, ...] = (),
+    attached: bool = True,
+    rules: AttachRules = DEFAULT_RULES,
+    key_system: str = CLEARKEY,
 ) -> T:
     """Run `main` on a page whose element plays, with MediaKeys that are attached to it."""
 
@@ -189,7 +194,7 @@ def play(
 
     async def run() -> T:
         page = Page(seed=1, cdm=CdmSpec(quirks=quirks))
-        playing = Playing(page, await media_keys(page), page.media_element(rules=rules), layer)
+        playing = Playing(page, await media_keys(page, key_system), page.media_element(rules=rules), layer)
         playing.follow(playing.element)
         if attached:
             await playing.element.set_media_keys(playing.keys)

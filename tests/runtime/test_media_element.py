@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from player.clock import VIRTUAL_EPOCH_US
 from player.eme.attach import AttachRules
 from player.eme.cdm import Decrypted, SessionChange
 from player.eme.element import HAVE_CURRENT_DATA, HAVE_FUTURE_DATA, HAVE_METADATA, HAVE_NOTHING
@@ -17,8 +18,11 @@ from player.eme.errors import EmeTypeError, InvalidStateError, NotSupportedError
 from player.eme.events import Encrypted, KeyStatusesChanged, MediaFailed, Message, WaitingForKey
 from player.eme.status import ClosedReason, KeyStatus
 from player.errors import MediaError
+from player.ids import HIERARCHY
 from player.isobmff.sample import Scheme
+from player.wire import hierarchy, keyids
 from player.wire.clearkey import read_request, write_license
+from player.wire.hierarchy import License, LicenseKey, Policy
 from tests.runtime.playing import Playing, box, clip, init, key, kid, media, play, quiet
 
 
@@ -595,6 +599,39 @@ def test_a_key_whose_session_closes_is_missing_from_the_next_block_on() -> None:
         assert p.seen[-1] == "waiting-for-key"
 
     play(main)
+
+
+@pytest.mark.rule("GO10")
+@pytest.mark.rule("R008")
+@pytest.mark.rule("G015")
+def test_a_key_that_expires_is_waited_for_once_the_lead_is_used_up_until_it_is_renewed() -> None:
+    async def main(p: Playing) -> None:
+        session = p.keys.create_session()
+        session.on(KeyStatusesChanged, lambda event: p.seen.append(str(event.session.statuses[0][1])))
+        await session.generate_request("keyids", keyids.write([kid(1)]))
+        await session.update(_until(3))
+        p.element.append_init(init())
+        p.element.append_media(media(0))
+        p.element.append_media(media(1))
+        await asyncio.sleep(3.1)
+        p.element.append_media(media(2))
+        for position in (3.0, 9.0):
+            p.seen.append(f"at {p.element.advance(position):g}")
+            await quiet()
+        assert p.seen == ["usable", "expired", "at 3", "at 4", "waiting-for-key"]
+        await session.update(_until(9))
+        await quiet()
+        assert p.seen[-1] == "usable"
+        assert p.element.advance(9) == 6
+        assert p.element.decoded[0].sha256 == clip(0, 1, 2)
+
+    play(main, key_system=HIERARCHY)
+
+
+def _until(end_s: int) -> bytes:
+    """A license for the first key that ends so many seconds into the run."""
+    policy = Policy(exp_ms=VIRTUAL_EPOCH_US // 1000 + end_s * 1000)
+    return hierarchy.write_license(License(keys=(LicenseKey(kid=kid(1), key=key(1)),), policy=policy))
 
 
 # ── position ─────────────────────────────────────────────────────────────────────────────────────────────────────────
