@@ -98,6 +98,6 @@ def test_twenty_killed_pages_lose_no_record_and_leave_a_readable_store(tmp_path:
 @pytest.mark.long
 @pytest.mark.rule("UD03")
 def test_two_hundred_killed_pages_lose_no_record_and_leave_a_readable_store(tmp_path: Path) -> None:
-    """Two minutes."""
+    """One minute."""
     check_kills(tmp_path, 200)
     check_tampering(tmp_path, "99-1")
