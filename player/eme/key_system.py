@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from player.eme.content_type import MP4_CODECS, Codec
 from player.eme.status import SessionType
@@ -28,7 +29,7 @@ class Scheme(StrEnum):
     CBCS_1_9 = "cbcs-1-9"
 
 
-ALL_SCHEMES = tuple(Scheme)
+ALL_SCHEMES: Final = tuple(Scheme)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class Way:
     persistent_state: Requirement = Requirement.NOT_ALLOWED
 
 
-PLAIN_SESSION_TYPES = (SessionType.TEMPORARY, SessionType.PERSISTENT_LICENSE)
+PLAIN_SESSION_TYPES: Final = (SessionType.TEMPORARY, SessionType.PERSISTENT_LICENSE)  # those of the v2 draft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

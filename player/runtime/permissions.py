@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from player.eme.access import Need
 
@@ -31,4 +32,4 @@ class Permissions:
         return self.consent if isinstance(self.consent, bool) else bool(self.consent(prompt))
 
 
-ALL_ALLOWED = Permissions()
+ALL_ALLOWED: Final = Permissions()
