@@ -12,8 +12,9 @@ import pytest
 from player.cli.main import main
 from player.isobmff.segment import parse_media
 from tests.cenc.content import KEYS, Studio, open_studio
-from tests.cenc.test_malformed_media import CASES, Case, Media, clear_samples, made
+from tests.cenc.test_malformed_media import clear_samples, made
 from tests.cli.conftest import Keystorm
+from tests.isobmff.malformed import CASES, Case, Media
 
 pytestmark = pytest.mark.oracle
 

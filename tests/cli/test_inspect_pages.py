@@ -21,9 +21,9 @@ from player.ids import COMMON_SYSTEM, HIERARCHY_SYSTEM, ContentKey, KeyId, Syste
 from player.isobmff import pssh
 from player.isobmff.pymp4_adapter import read_pssh
 from player.wire import blob, clearkey, hierarchy, keyids
-from tests.cenc.test_malformed_media import CASES, Case, Media
 from tests.cli.conftest import Keystorm
 from tests.cli.content import fetched
+from tests.isobmff.malformed import CASES, Case, Media
 
 KID = KeyId(bytes(range(16)))
 ROOT = KeyId(bytes(range(16, 32)))

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from player.isobmff.model import BrokenSegmentError
+from player.isobmff.segment import parse_media
 from tests.isobmff.build import encv, moov, record, u32
+from tests.isobmff.malformed import Case, broken_by_hand
 from tests.isobmff.seeds import SEEDS
 from tests.isobmff.targets import TARGETS
 
@@ -20,6 +23,18 @@ def test_the_seeds_hold() -> None:
     for target in TARGETS.values():
         for data in SEEDS.values():
             target(data)
+
+
+@pytest.mark.parametrize(("case", "data"), [*broken_by_hand()], ids=lambda it: getattr(it, "name", ""))
+def test_what_is_broken_by_hand_holds_and_fails_as_the_table_says(case: Case, data: bytes) -> None:
+    for target in TARGETS.values():
+        target(data)
+    code, warnings = None, case.warnings
+    try:
+        warnings = frozenset(warning.partition(":")[0] for warning in parse_media(data).warnings)
+    except BrokenSegmentError as fault:
+        code = fault.code
+    assert (code, warnings) == (None if case.code == "no-key" else case.code, case.warnings)
 
 
 def test_a_cut_at_every_byte_holds() -> None:
