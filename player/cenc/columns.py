@@ -6,6 +6,7 @@ A row a sample would cost as much as decrypting a short one. Whoever gives rows 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from operator import add
 from typing import NamedTuple
 
@@ -36,8 +37,7 @@ def runs(samples: Sequence[Sample], first: int, size: int) -> Iterator[tuple[Pro
     Raises: ValueError if one of all samples ends behind `size`.
     """
     columns = samples if isinstance(samples, Samples) else Samples.of(samples)
-    starts = columns.offsets
-    ends = list(map(add, starts, columns.sizes))
+    starts, ends = _bounds(columns)
     if max(ends, default=0) > size:
         raise ValueError(f"a sample ends at byte {max(ends)} of a buffer of {size}")
     ivs, ranges = columns.auxiliary.decoded
@@ -45,6 +45,15 @@ def runs(samples: Sequence[Sample], first: int, size: int) -> Iterator[tuple[Pro
         part = slice(first, first + count)
         yield protection, Run(starts[part], ends[part], ivs[part], ranges[part])
         first += count
+
+
+def _bounds(columns: Samples) -> tuple[Sequence[int], Sequence[int]]:
+    """Where each sample starts and ends. Mostly the next one starts there."""
+    if len(columns.places) == 1:
+        bounds = list(accumulate(columns.sizes, initial=columns.places[0][1]))
+        return bounds[:-1], bounds[1:]
+    starts = columns.offsets
+    return starts, list(map(add, starts, columns.sizes))
 
 
 def spans_of(position: int, size: int, ranges: Ranges) -> Sequence[Span]:
