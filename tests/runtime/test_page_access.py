@@ -519,6 +519,38 @@ def test_calls_of_media_keys_that_are_disposed_of_fail() -> None:
     with_keys(main, key_system=HIERARCHY)
 
 
+def test_what_is_under_way_when_the_page_goes_away_is_cancelled() -> None:
+    async def main() -> None:
+        page = Page(seed=1)
+        access = await page.request_media_key_system_access(HIERARCHY, [PLAIN])
+        keys = await access.create_media_keys()
+        promises: list[asyncio.Future[Any]] = [
+            keys.get_status_for_policy(min_hdcp_version="2.2"),
+            keys.set_server_certificate(self_signed()),
+        ]
+        page.leave()
+        await asyncio.sleep(1)
+        assert all(promise.cancelled() for promise in promises)
+
+    run_virtual(main())
+
+
+def test_whoever_stops_waiting_disturbs_nobody() -> None:
+    async def main() -> KeyStatus:
+        page = Page(seed=1)
+        page.request_media_key_system_access(HIERARCHY, [PLAIN]).cancel()
+        access = await page.request_media_key_system_access(HIERARCHY, [PLAIN])
+        access.create_media_keys().cancel()
+        keys = await access.create_media_keys()
+        keys.get_status_for_policy(min_hdcp_version="2.2").cancel()
+        dropped = keys.set_server_certificate(self_signed())
+        await asyncio.sleep(0)
+        dropped.cancel()
+        return await keys.get_status_for_policy(min_hdcp_version="2.2")
+
+    assert run_virtual(main()) is KeyStatus.USABLE
+
+
 # ── errors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
