@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, chain, groupby, repeat
 from operator import itemgetter
-from typing import Final, SupportsIndex, overload
+from typing import Final, SupportsIndex, TypeVar, overload
 
 from player.isobmff.sample import Protection, Sample
 
@@ -22,6 +22,8 @@ Applied = tuple[int, Protection | None]
 """A run of so many samples and what protects them."""
 Place = tuple[int, int]
 """A run of so many samples, one after the other, and where the first begins."""
+
+T = TypeVar("T")
 
 _protection_of: Final = itemgetter(1)
 
@@ -134,8 +136,36 @@ class Samples(Sequence[Sample]):
     def __getitem__(self, index: SupportsIndex | slice) -> Sample | Samples:
         if not isinstance(index, slice):
             return tuple(self)[index]
-        is_all = index.indices(len(self)) == (0, len(self), 1)
-        return self if is_all else Samples.of(tuple(self)[index])
+        start, stop, step = index.indices(len(self))
+        if step != 1:
+            return Samples.of(tuple(self)[index])
+        return self if (start, stop) == (0, len(self)) else self._part(start, max(start, stop))
+
+    def _part(self, start: int, stop: int) -> Samples:
+        """What is decoded of it is decoded of all: others are going to ask for the rest."""
+        part, offsets = slice(start, stop), self.offsets
+        return Samples(
+            sizes=self.sizes[part],
+            durations=self.durations[part],
+            protections=tuple((count, protection) for _, count, protection in _cut(self.protections, start, stop)),
+            places=tuple((count, offsets[first]) for first, count, _ in _cut(self.places, start, stop)),
+            auxiliary=Auxiliary(partial(_decoded_part, self.auxiliary, part)),
+        )
+
+
+def _decoded_part(auxiliary: Auxiliary, part: slice) -> Decoded:
+    ivs, ranges = auxiliary.decoded
+    return ivs[part], ranges[part]
+
+
+def _cut(runs: Iterable[tuple[int, T]], start: int, stop: int) -> Iterator[tuple[int, int, T]]:
+    """What the runs have of samples[start:stop]: the number of a first sample, how many follow on it, and the value."""
+    number = 0
+    for count, value in runs:
+        first, last = max(number, start), min(number + count, stop)
+        if first < last:
+            yield first, last - first, value
+        number += count
 
 
 def joined(runs: Sequence[Applied]) -> tuple[Applied, ...]:

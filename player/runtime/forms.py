@@ -82,7 +82,7 @@ class _Fragments:
             yield self._init.segment
         self._sequence += 1
         table = _table(source, track)
-        decode_time = source.fragment.decode_time + sum(s.duration for s in source.fragment.samples[: source.start])
+        decode_time = source.fragment.decode_time + sum(source.fragment.samples.durations[: source.start])
         data = b"".join(runs(buffer, samples))
         numbered = table._replace(entry=self._init.entries[table.entry - 1])
         yield fragment(self._sequence, track.id, decode_time, samples, numbered, data)

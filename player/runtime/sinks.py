@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from player.engine.actions import Deliver
 from player.isobmff.sample import Sample
+from player.isobmff.samples import Samples as Columns
 
 Place = tuple[int, int]
 """(period played, track)."""
@@ -60,7 +62,7 @@ class NullSink:
     ) -> None:
         del buffer, deliver
         count, size = self._counts.get((period, track), (0, 0))
-        self._counts[period, track] = (count + len(samples), size + sum(sample.size for sample in samples))
+        self._counts[period, track] = (count + len(samples), size + sum(columns(samples).sizes))
 
     def parts(self) -> Mapping[Place, Delivered]:
         return {at: Delivered(samples=n, bytes=size, sha256=None) for at, (n, size) in self._counts.items()}
@@ -109,15 +111,17 @@ class HashSink:
 
 def runs(buffer: bytearray, samples: Sequence[Sample]) -> Iterator[bytes]:
     """The samples' bytes in order, neighbours in the buffer joined: most fragments are one run."""
-    start = end = 0
-    for sample in samples:
-        if sample.offset != end:
-            if end > start:
-                yield bytes(buffer[start:end])
-            start = sample.offset
-        end = sample.offset + sample.size
-    if end > start:
-        yield bytes(buffer[start:end])
+    table = columns(samples)
+    sizes = iter(table.sizes)
+    for count, start in table.places:
+        size = sum(islice(sizes, count))
+        if size:
+            yield bytes(buffer[start : start + size])
+
+
+def columns(samples: Samples) -> Columns:
+    """As a fragment has them; whoever gives rows has them turned into columns."""
+    return samples if isinstance(samples, Columns) else Columns.of(samples)
 
 
 class _Digest:
