@@ -83,9 +83,14 @@ class RingAt(NamedTuple):
     device: Device
 
     def end_of(self, session: KeySession) -> int:
-        """When it expires, in ms, 0: never. First of: its license's end, its embedded keys', its root's license's."""
-        if self.wall is None or self.terms is None:
-            return 0 if self.wall is None else session.end_ms
+        """When it expires, in ms, 0: never. First of: its license's end, its embedded keys', its root's license's.
+
+        A session without keys has nothing that could end.
+        """
+        if self.wall is None or not session.keys:
+            return 0
+        if self.terms is None:
+            return session.end_ms
         slots = (session.slot, session.parent)
         terms = (term for it, term in zip(self.ring, self.terms, strict=True) if it.slot in slots)
         ends = (session.end_ms, *(end for term in terms for end in (term.end_ms, term.window_ms)))
