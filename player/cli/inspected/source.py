@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -36,12 +37,13 @@ def read_file(text: str) -> Source:
     """Raises: UsageError."""
     try:
         with Path(text).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            told = os.fstat(file.fileno()).st_size  # nothing is read of what is too large; a pipe tells 0
+            data = b"" if told > MAX_BYTES else file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{text[:80]}: {error.strerror}") from None
     except ValueError:
         raise UsageError("no name that a file can have") from None
-    if len(data) > MAX_BYTES:
+    if max(told, len(data)) > MAX_BYTES:
         raise UsageError(f"{text}: more than {MAX_BYTES:,} bytes")
     return Source(text, data)
 
