@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from player.cdm.ring import HeldKey
 from player.clock import MILLISECOND
-from player.eme.errors import EmeTypeError
+from player.eme.errors import EmeTypeError, NotSupportedError
 from player.eme.status import KeyStatus
 from player.ids import CLEARKEY, HIERARCHY
+from player.wire.hierarchy import Policy
 from player.wire.strict import MAX_DOCUMENT_BYTES, b64url_encode
-from tests.cdm.client import Client, jwk_set, kid, license_, usable
+from tests.cdm.client import EPOCH_MS, Client, jwk_set, key, kid, leaf_box, license_, usable, with_root
 
 Document = dict[str, object]
 
@@ -197,6 +198,27 @@ def test_a_damaged_license_is_refused_or_brings_well_formed_keys(system: System,
     assert feed(client, good)
     held = {session.slot: session for session in client.inner.ring}[0].keys
     assert {it.kid: it.key for it in held}.items() >= {it.kid: it.key for it in _held(system, good)}.items()
+
+
+@pytest.mark.rule("MO01")
+@pytest.mark.rule("MO02")
+@pytest.mark.rule("MO03")
+@pytest.mark.rule("MO06")
+@pytest.mark.rule("EQ12")
+@given(damaged=mutants(leaf_box(1, 2, policy=Policy(exp_ms=EPOCH_MS + 1000))))
+@settings(max_examples=200)
+def test_damaged_init_data_with_embedded_keys_brings_the_good_keys_or_none(damaged: bytes) -> None:
+    client, root = with_root()
+    before = client.inner.ring
+    try:
+        client.request(damaged)
+    except (EmeTypeError, NotSupportedError):
+        assert client.inner.ring is before
+    good = {kid(1): key(1), kid(2): key(2)}
+    held = {it.kid: it.key for session in client.inner.ring if session.slot != root for it in session.keys}
+    assert held in ({}, good)
+    client.request(leaf_box(1, 2))
+    assert client.decrypt(1, 2).clear == 2
 
 
 def _with(system: System, response: bytes) -> Client:
