@@ -42,6 +42,25 @@ Release = Callable[[int], None]
 """So many further samples of the first fragment are clear: the caller takes them, and the fragment once it is done."""
 
 
+class Answer(NamedTuple):
+    """What became of a fragment: so many further samples are clear. `error` "": none."""
+
+    clear: int
+    error: str = ""
+    stopped: bool = False  # for want of a key
+
+
+def answer(call: Decrypt, done: Decrypted) -> Answer:
+    """A CDM is believed no further than it can be: within the fragment, and with a reason wherever it stops."""
+    end = len(call.samples)
+    count = max(0, min(done.clear, end) - call.start)
+    if done.error is not None or done.lost is not None:
+        return Answer(count, done.error or f"the CDM is gone: {done.lost}")
+    if done.stopped_by is None and call.start + count < end:
+        return Answer(count, "the CDM stopped and did not say why")
+    return Answer(count, stopped=done.stopped_by is not None)
+
+
 def attempt(number: int, queue: Callable[[], Sequence[Block]], ask: Ask | None, release: Release) -> Stop | None:
     """Attempt to Decrypt, strictly in order; None: everything in the queue is clear.
 
@@ -49,32 +68,24 @@ def attempt(number: int, queue: Callable[[], Sequence[Block]], ask: Ask | None, 
     """
     while pending := queue():
         head = pending[0]
-        count = clear_run(head.fragment.samples, head.start)
-        stop = None
-        if not count:
-            count, stop = _decrypted(number, head, ask)
-        if count:
-            release(count)
-        if stop is not None:
-            return stop
+        found = _advance(number, head, ask)
+        if found.clear:
+            release(found.clear)
+        kid = head.kid() if head.start < len(head.fragment.samples) else None
+        if found.error or (found.stopped and kid is not None):
+            return Stop(kid, found.error)
     return None
 
 
-def _decrypted(number: int, head: Block, ask: Ask | None) -> tuple[int, Stop | None]:
-    """How many further samples the CDM has made clear, and what stopped it."""
+def _advance(number: int, head: Block, ask: Ask | None) -> Answer:
+    """What is not protected comes through as it is; for the rest the CDM is asked."""
     samples = head.fragment.samples
+    count = clear_run(samples, head.start)
+    if count:
+        return Answer(count)
     call = Decrypt(track=number, buffer=head.buffer, samples=samples, start=head.start)
     done = None if ask is None else ask(call)
-    if done is None:
-        return 0, Stop(head.kid())
-    count = min(done.clear, len(samples)) - head.start
-    if done.error is not None or done.lost is not None:
-        return max(0, count), Stop(head.kid(), done.error or f"the CDM is gone: {done.lost}")
-    if done.stopped_by is not None:
-        return max(0, count), Stop(done.stopped_by)
-    if count <= 0:
-        return 0, Stop(head.kid(), "the CDM decrypted nothing and did not say why")
-    return count, None
+    return Answer(0, stopped=True) if done is None else answer(call, done)
 
 
 def clear_run(samples: Samples, start: int) -> int:

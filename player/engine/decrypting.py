@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from player.drm.keys import Verdict
 from player.eme import element
-from player.eme.blocks import clear_run
+from player.eme.blocks import answer, clear_run
 from player.eme.cdm import Decrypt, Decrypted
 from player.engine import announcing, keys, tracks
 from player.engine.actions import CdmCall, Deliver
@@ -48,12 +48,13 @@ def advance(m: Machine, track: Track, now: int) -> None:
 def decrypted(m: Machine, call: Decrypt, result: Decrypted, now: int) -> None:
     track = m.stream.tracks[call.track]
     track.decrypting = False
-    if result.clear > call.start:
-        _release(m, track, result.clear - call.start)
-    if result.error is not None or result.lost is not None:
-        m.fail(_undecipherable(track, result.error or f"the CDM is gone: {result.lost}"), now)
-    elif result.stopped_by is not None:
-        track.refused = result.stopped_by
+    done = answer(call, result)
+    if done.clear:
+        _release(m, track, done.clear)
+    if done.error:
+        m.fail(_undecipherable(track, done.error), now)
+    elif done.stopped and track.pending:
+        track.refused = track.pending[0].kid()
 
 
 def _release(m: Machine, track: Track, count: int) -> None:

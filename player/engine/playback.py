@@ -44,7 +44,8 @@ def deadline(m: Machine) -> int | None:
     s = m.stream
     if s.moving:
         reach = min(_edge(m), _last(m))
-        reach = max(s.anchor_us, reach - EARLY_US) if _tells_early(m) else reach
+        if m.element.blocked and _tells_early(m):
+            reach = max(s.anchor_us, reach - EARLY_US)
         return s.anchor_at + reach - s.anchor_us
     if s.stalled_at >= 0 and not s.stall_told and not m.spec.as_fast_as_possible:
         return s.stalled_at + STALL_FROM_US
@@ -73,10 +74,8 @@ def _start_up(m: Machine, now: int) -> None:
 def _run(m: Machine, now: int) -> None:
     s = m.stream
     edge = _edge(m)
-    if element.is_waiting(m.element) and element.may_decrypt(m.element):
-        _resume_element(m)  # it had been told early, and the key came in time
-    elif _tells_early(m) and s.position(now) >= edge - EARLY_US:
-        _wait(m, _missing_key(m, edge), now)
+    if m.element.blocked:
+        _tell_early(m, edge, now)
     if s.position(now) < edge or edge >= _last(m):
         return
     s.stalled_at = s.anchor_at + edge - s.anchor_us  # the exact instant, should the driver be late
@@ -132,6 +131,13 @@ def _resume_element(m: Machine) -> None:
     stale = m.spec.element.waiting_for_key is WaitingForKeyEvent.STALE
     if element.resumes(m.element) and stale and m.hears(WaitingForKey):
         m.tell(WaitingForKey(kid=m.stream.stall_kid))
+
+
+def _tell_early(m: Machine, edge: int, now: int) -> None:
+    if element.is_waiting(m.element) and element.may_decrypt(m.element):
+        _resume_element(m)  # the key has come in time
+    elif _tells_early(m) and m.stream.position(now) >= edge - EARLY_US:
+        _wait(m, _missing_key(m, edge), now)
 
 
 def _tells_early(m: Machine) -> bool:

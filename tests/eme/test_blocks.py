@@ -124,7 +124,9 @@ def test_keys_without_an_open_session_are_as_none() -> None:
     [
         (Decrypted(clear=1, error="bad padding"), "bad padding"),
         (Decrypted(clear=1, lost=ClosedReason.HARDWARE_CONTEXT_RESET), "the CDM is gone: hardware-context-reset"),
-        (Decrypted(clear=0), "the CDM decrypted nothing and did not say why"),
+        (Decrypted(clear=0), "the CDM stopped and did not say why"),
+        (Decrypted(clear=1), "the CDM stopped and did not say why"),
+        (Decrypted(clear=-7), "the CDM stopped and did not say why"),
     ],
 )
 def test_a_failed_decryption_is_no_missing_key(answer: Decrypted, error: str) -> None:
@@ -136,3 +138,10 @@ def test_a_cdm_that_claims_more_samples_than_there_are_is_not_believed() -> None
     track = track_of([[KIDS[0]]])
     assert attempt(0, lambda: track.pending, lambda _call: Decrypted(clear=99), track.clear) is None
     assert track.pending == ()
+
+
+def test_a_cdm_that_names_a_strange_key_stops_at_the_key_that_is_next() -> None:
+    track = track_of([[KIDS[0], CLEAR, KIDS[1]]])
+    assert attempt(0, lambda: track.pending, lambda _call: Decrypted(clear=1, stopped_by=KIDS[2]), track.clear) == (
+        Stop(KIDS[1])
+    )

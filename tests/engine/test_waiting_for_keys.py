@@ -22,6 +22,7 @@ from player.eme.events import KeyStatusesChanged, SessionClosed, WaitingForKey
 from player.eme.status import ClosedReason, KeyStatus
 from player.engine.events import PlaybackFailed
 from player.engine.profile import Profile
+from player.ids import KeyId
 from player.stream.events import Ended, RepresentationChosen, Resumed, Stalled
 from tests.engine.conftest import Watch, Watched
 
@@ -128,7 +129,7 @@ def _plays_with(watch: Watch, monkeypatch: pytest.MonkeyPatch, **first: object) 
 
     monkeypatch.setattr("tests.engine.conftest.make", made)
     content = ContentSpec(tracks=("video-180p",), rotation=Rotation.NONE, first_boundary_s=None)
-    return watch(BackendSpec(content=content, seed=1), duration_us=8 * SECOND)
+    return watch(BackendSpec(content=content, seed=1), duration_us=8 * SECOND, stop_at_s=20.0)
 
 
 @pytest.mark.rule("R007")
@@ -151,6 +152,23 @@ def test_a_cdm_that_goes_away_over_a_decryption_ends_playback(watch: Watch, monk
     assert watched.error is not None
     assert watched.error.code == "bad-protection"
     assert not watched.of(WaitingForKey)
+
+
+@pytest.mark.parametrize("first", [{"clear": 0}, {"clear": 3}, {"clear": -1}])
+def test_a_cdm_that_stops_without_a_reason_ends_playback_and_never_hangs(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, first: dict[str, object]
+) -> None:
+    watched = _plays_with(watch, monkeypatch, **first)
+    assert watched.error is not None
+    assert "did not say why" in str(watched.error)
+
+
+def test_a_cdm_that_stops_at_a_key_it_has_is_asked_again_when_a_status_changes_only(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = _plays_with(watch, monkeypatch, clear=0, stopped_by=KeyId(bytes(16)))
+    assert watched.error is None
+    assert not watched.of(Ended)[0].played_us
 
 
 def test_an_element_of_a_storm_costs_two_numbers(watch: Watch) -> None:
