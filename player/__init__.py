@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from player.backend.serve import serve as serve
     from player.ids import KeyId as KeyId
+    from player.runtime.browsing_profile import BrowsingProfile as BrowsingProfile
     from player.runtime.page import Page as Page
     from player.runtime.player import Player as Player
     from player.runtime.result import PlayResult as PlayResult
 
 _HOMES: Final = {
+    "BrowsingProfile": "player.runtime.browsing_profile",
     "KeyId": "player.ids",
     "Page": "player.runtime.page",
     "PlayResult": "player.runtime.result",

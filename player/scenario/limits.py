@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from player.backend.common.faults import MODES
 from player.cdm.quirks import QUIRKS
-from player.cdm.spec import FEATURES, ExtraKeys, OnMissingRoot, OnSessionLimit, OutputRestricted
+from player.cdm.spec import FEATURES, MAX_ACCURACY_S, ExtraKeys, OnMissingRoot, OnSessionLimit, OutputRestricted
 from player.drm.profile import LicenseScope
 from player.runtime.profiles import profile_names
 from player.scenario.schema import FORMAT
@@ -130,6 +130,8 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "$.cdm.robustness_level": _number(0, 1_000),
     "$.cdm.playback_window_s": _positive(_YEAR_S),
     "$.cdm.max_keys": _number(1, 10_000),
+    "$.cdm.accuracy_s": _number(0.001, MAX_ACCURACY_S),
+    "$.cdm.save_every_s": _positive(_DAY_S),
     "$.clients.count": _number(1, 1_000_000),
     "$.clients.join.from_s": _number(0, _DAY_S),
     "$.clients.join.to_s": _number(0, _DAY_S),

@@ -311,6 +311,8 @@ def test_no_repr_shows_what_is_stored() -> None:
     assert "secret" not in repr(StoredLine(session_id="1", data=b"secret", saved_ms=0))
 
 
+@pytest.mark.rule("UD01")
+@pytest.mark.rule("decisions:D22")
 def test_each_line_of_the_file_is_json(folder: Path) -> None:
     BrowsingProfile(folder).store(SITE).write({"1": b"one"})
     head, line = map(json.loads, the_file(folder).read_text().splitlines())

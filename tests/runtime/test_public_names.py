@@ -29,7 +29,7 @@ def test_the_player_is_found_when_it_is_asked_for() -> None:
     assert "aiohttp" in _loaded("import player; player.Player")
 
 
-@pytest.mark.parametrize("name", ["Player", "PlayResult", "Page", "serve", "KeyId"])
+@pytest.mark.parametrize("name", ["BrowsingProfile", "Player", "PlayResult", "Page", "serve", "KeyId"])
 def test_every_public_name_is_there(name: str) -> None:
     assert name in repr(getattr(player, name))
     assert name in dir(player)
