@@ -22,7 +22,8 @@ from player.isobmff.samples import Auxiliary, Decoded, Ranges, nothing
 _CLAUSE: Final = "23001-7, 7.2"
 _COUNT: Final = Struct(">H")
 _PAIR: Final = Struct(">HI")  # clear bytes, protected bytes
-_ROWS: Final = 128  # up to so many entries are read at once: a layout must stay small
+_ROWS: Final = 128  # up to so many entries are read at once, and
+_MOST_PAIRS: Final = 32  # of so many pairs: a layout that is kept must stay small
 
 
 class Wanted(NamedTuple):
@@ -130,7 +131,7 @@ def _checked(data: bytes, box: Box, entries: Entries, wanted: Wanted) -> Auxilia
         return nothing(sizes.samples)
     table = _table(data, entries)
     sums: Sequence[int | None]
-    if sizes.each is None or iv_sizes.each is None:
+    if sizes.each is None or iv_sizes.each is None or _pairs(sizes.each, iv_sizes.each) > _MOST_PAIRS:
         sums = _sums_of_each(table, sizes.all, iv_sizes.all)
         decode = partial(_decode_each, table, sizes.all, iv_sizes.all)
     else:
@@ -158,8 +159,7 @@ def _sums_of_rows(table: bytes, size: int, iv_size: int) -> tuple[int, ...]:
     pairs = _pairs(size, iv_size)
     if not pairs:
         return ()
-    first, second, *others = _columns(table, size, iv_size, pairs, with_ivs=False)
-    return reduce(_add, others, _add(first, second))
+    return reduce(_add, _columns(table, size, iv_size, pairs, with_ivs=False))
 
 
 def _sums_of_each(table: bytes, sizes: Sequence[int], iv_sizes: Sequence[int]) -> tuple[int | None, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, chain, groupby, repeat
+from itertools import accumulate, chain, groupby, islice, repeat
 from operator import itemgetter
 from typing import Final, SupportsIndex, TypeVar, overload
 
@@ -76,7 +76,10 @@ def without_ranges_of_clear(auxiliary: Auxiliary, applied: Iterable[Applied]) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples(Sequence[Sample]):
-    """As a sequence, rows made anew each time. `protections` and `places` are as few runs as there can be."""
+    """`protections` and `places` are as few runs as there can be.
+
+    As a sequence, rows; they are made anew each time, all of them for one: loops look at columns, or iterate.
+    """
 
     sizes: tuple[int, ...]  # bytes
     durations: tuple[int, ...]  # ticks
@@ -103,8 +106,8 @@ class Samples(Sequence[Sample]):
         if len(self.places) == 1:
             return list(accumulate(self.sizes[:-1], initial=self.places[0][1]))
         sizes = iter(self.sizes)
-        parts = (accumulate((next(sizes) for _ in range(count)), initial=start) for count, start in self.places)
-        return [offset for part, (count, _) in zip(parts, self.places, strict=True) for offset in [*part][:count]]
+        parts = (accumulate(islice(sizes, count), initial=start) for count, start in self.places)
+        return list(chain.from_iterable([*part][:-1] for part in parts))
 
     @property
     def ivs(self) -> Sequence[bytes]:

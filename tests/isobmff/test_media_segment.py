@@ -153,6 +153,15 @@ def test_subsamples_of_any_number_are_read() -> None:
     assert [sample.ranges for sample in fragment.samples] == tables
 
 
+def test_as_many_subsamples_as_a_count_can_say_are_read() -> None:
+    many = 0xFFFF
+    tables = [iv + many.to_bytes(2, "big") + (b"\0\1" + u32(1)) * many for iv in IVS[:2]]
+    fragment = only(segment([2 * many] * 2, senc(*tables, subsamples=True)), PROTECTED)
+    assert [set(pairs) for pairs in fragment.samples.ranges] == [{(1, 1)}] * 2
+    wrong = segment([2 * many, 2 * many + 1], senc(*tables, subsamples=True))
+    assert fault_of(wrong, PROTECTED) == ("bad-aux", "moof/traf/senc")
+
+
 @pytest.mark.rule("P007")
 def test_init_data_behind_the_traf_is_found_and_is_on_the_first_fragment() -> None:
     assert only(segment([4], behind=pssh() + pssh(OTHER_KID))).init_data == (pssh() + pssh(OTHER_KID),)
