@@ -24,6 +24,7 @@ class SkipReason(StrEnum):
     SCOPE = "scope"
     DISALLOWED = "disallowed"
     EMPTY = "empty"
+    SECOND_BOX = "second-box"  # a box before it has the same SystemID, which the format forbids
     PLANNED = "planned"  # an instant is set already, and it comes before the need
 
 

@@ -56,7 +56,7 @@ SYSTEMS: Final[dict[str, tuple[SystemId, ...]]] = {
 def from_boxes(key_system: str, data: bytes, origin: Origin, unit: Unit | None) -> InitData | None:
     """Init data of type cenc from concatenated `pssh` boxes; None where the key system takes none of them.
 
-    Raises: KeystormError where the bytes are no `pssh` boxes.
+    Raises: ValueError where the bytes are no `pssh` boxes.
     """
     boxes = pssh.read(data)
     for system in SYSTEMS[key_system]:
@@ -67,6 +67,19 @@ def from_boxes(key_system: str, data: bytes, origin: Origin, unit: Unit | None) 
                     type="cenc", data=pssh.write(box), kids=box.key_ids, origin=origin, unit=unit, root=root
                 )
     return None
+
+
+def second_boxes(data: bytes) -> tuple[KeyId, ...]:
+    """Key ids of the boxes whose SystemID a box before them has: they are not used.
+
+    Raises: ValueError where the bytes are no `pssh` boxes.
+    """
+    seen: set[SystemId] = set()
+    kids: list[KeyId] = []
+    for box in pssh.read(data):
+        kids += box.key_ids if box.system_id in seen else ()
+        seen.add(box.system_id)
+    return tuple(dict.fromkeys(kids))
 
 
 def from_kids(kids: Iterable[KeyId], origin: Origin, unit: Unit | None = None) -> InitData | None:

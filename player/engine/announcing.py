@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from player.drm import keys as table
 from player.drm import plan
+from player.drm.announce import SkipReason
 from player.drm.cause import Cause
-from player.drm.events import PrefetchPlanned
-from player.drm.init_data import InitData, Origin, Unit, from_boxes, from_kids
+from player.drm.events import InitDataSkipped, PrefetchPlanned
+from player.drm.init_data import InitData, Origin, Unit, from_boxes, from_kids, second_boxes
 from player.drm.keys import ExtendedStatus
 from player.drm.profile import MediaEvent
 from player.eme.events import Encrypted
@@ -16,7 +17,6 @@ from player.engine import keys
 from player.engine.actions import OpenCdm
 from player.engine.events import KeySystemChosen
 from player.engine.track import Track
-from player.errors import KeystormError
 from player.ids import CLEARKEY, HIERARCHY, KeyId
 from player.isobmff.model import Fragment, InitSegment
 from player.mpd.model import AdaptationSet, Period, Representation
@@ -71,8 +71,11 @@ def _of_protections(
 def _read_boxes(m: Machine, boxes: bytes, origin: Origin, unit: Unit | None) -> InitData | None:
     try:
         found = m.pool.remember(from_boxes, m.key_system, boxes, origin, unit)
-    except KeystormError:
-        return None  # told as a warning where the box was read
+    except ValueError:
+        return None  # no boxes: the key ids of the manifest are left to ask by
+    unused = m.pool.remember(second_boxes, boxes) if m.hears(InitDataSkipped) else ()
+    if unused:
+        m.tell(InitDataSkipped(reason=SkipReason.SECOND_BOX, kids=unused))
     return found if isinstance(found, InitData) else None
 
 

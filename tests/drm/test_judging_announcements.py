@@ -11,13 +11,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from player.drm import keys
 from player.drm.announce import Answer, Ask, Skip, SkipReason, Wait, judge
-from player.drm.init_data import InitData, Origin, Unit
+from player.drm.init_data import InitData, Origin, Unit, from_boxes, second_boxes
 from player.drm.keys import ExtendedStatus
 from player.drm.profile import LicenseScope
 from player.drm.scope import Layout, Listed, covered
 from player.eme.status import KeyStatus
 from player.engine.profile import Profile, parse
-from player.ids import KeyId
+from player.ids import COMMON_SYSTEM, HIERARCHY, HIERARCHY_SYSTEM, KeyId
+from player.isobmff import pssh
+from player.isobmff.pssh import Pssh
 
 SD, HD, AU, NEXT, LEAF, ROOT = (KeyId(bytes([n]) * 16) for n in range(1, 7))
 LAYOUT: Layout = (
@@ -143,3 +145,16 @@ class Asking(RuleBasedStateMachine):
 
 
 TestAsking = Asking.TestCase
+
+
+@pytest.mark.rule("ID07")
+def test_a_second_box_of_one_system_is_not_used_and_not_forgotten() -> None:
+    boxes = [
+        pssh.write(Pssh(version=1, system_id=system, key_ids=(KeyId.cenc(bytes([number]) * 16),)))
+        for number, system in enumerate((HIERARCHY_SYSTEM, COMMON_SYSTEM, HIERARCHY_SYSTEM, COMMON_SYSTEM))
+    ]
+    assert second_boxes(b"".join(boxes)) == (KeyId(b"\2" * 16), KeyId(b"\3" * 16))
+    assert second_boxes(boxes[0] + boxes[1]) == ()
+    found = from_boxes(HIERARCHY, b"".join(boxes), Origin.MPD, None)
+    assert found is not None
+    assert found.kids == (KeyId(bytes(16)),)
