@@ -167,7 +167,7 @@ class Decoding:
             return
         flags.tries_again(self.element)
         self._attempt(ask=True)
-        if not flags.may_decrypt(self.element) and self._edge() == edge:
+        if self._is_blocked() and self._edge() == edge:
             self._wait()
 
     # ── keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────

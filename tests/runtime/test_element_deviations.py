@@ -6,10 +6,19 @@ import asyncio
 
 import pytest
 
+from player.backend.serve import in_process
+from player.backend.spec import BackendSpec, ContentSpec, Fault, LicenseSpec, Rotation
 from player.cdm.spec import CdmSpec
+from player.chance import Draw
+from player.clock import VIRTUAL_EPOCH_US
 from player.eme.element import HAVE_CURRENT_DATA, HAVE_FUTURE_DATA
 from player.eme.events import WaitingForKey
 from player.errors import UsageError
+from player.runtime.clock import running_clock
+from player.runtime.memory import MemoryNetwork
+from player.runtime.player import Player
+from player.runtime.virtual_loop import run_virtual
+from player.stream.events import Stalled
 from tests.runtime.playing import Playing, clip, init, kid, media, play, quiet
 
 
@@ -50,6 +59,22 @@ async def _stall_and_resume(p: Playing) -> list[str]:
 )
 def test_a_device_tells_of_a_missing_key_late_never_or_early(quirks: tuple[str, ...], seen: list[str]) -> None:
     assert play(_stall_and_resume, quirks=quirks) == seen
+
+
+@pytest.mark.rule("Q10")
+def test_a_decoder_that_looks_ahead_takes_no_lack_of_data_for_a_missing_key() -> None:
+    async def main(p: Playing) -> None:
+        await p.session(1)
+        p.element.append_init(init(None))
+        p.element.append_init(init(1, audio=True), source=1)
+        for index, number in enumerate((1, 1, 2)):
+            p.element.append_media(media(index, number, in_group=True))
+        p.element.append_media(media(0, audio=True), source=1)
+        assert p.element.advance(9) == pytest.approx(2, abs=0.1)
+        await quiet()
+        assert p.seen == ["key-statuses"]
+
+    play(main, quirks=("unreliable_waitingforkey:early",))
 
 
 @pytest.mark.rule("Q10")
@@ -167,3 +192,24 @@ def test_what_is_queued_under_an_unusable_key_may_stick_until_a_seek(quirks: tup
 def test_a_deviation_that_nobody_knows_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match=r"unreliable_waitingforkey:stale"):
         CdmSpec(quirks=("unreliable_waitingforkey:sometimes",))
+
+
+@pytest.mark.rule("Q10")
+@pytest.mark.parametrize("quirks", [(), ("unreliable_waitingforkey:missing",)])
+def test_a_player_takes_the_deviations_of_its_element_from_the_same_names(quirks: tuple[str, ...]) -> None:
+    late = Fault(from_s=9, to_s=12, mode="slow", delay_s=9.0)
+    content = ContentSpec(
+        tracks=("video-180p",), rotation=Rotation.IN_BAND, first_boundary_s=10.0, crypto_period_s=16.0
+    )
+    spec = BackendSpec(content=content, seed=1, license=LicenseSpec(faults=(late,)))
+
+    async def main() -> list[str]:
+        clock = running_clock()
+        front, backend = in_process(spec, VIRTUAL_EPOCH_US)
+        fetcher = MemoryNetwork(front, clock).fetcher(0, Draw(1, 0))
+        async with Player(backend.live_url, seed=1, fetcher=fetcher, cdm=CdmSpec(quirks=quirks)) as player:
+            told = player.events(Stalled, WaitingForKey)
+            await player.play(duration_s=20)
+        return [event.name async for event in told]
+
+    assert run_virtual(main()) == ([] if quirks else ["eme:waiting-for-key"]) + ["stream:stalled"]
