@@ -1,4 +1,4 @@
-"""The sequence header of AV1, as far as frame headers depend on it (AV1, 5.5), and the codes that AV1 adds to bits.
+"""The sequence header of AV1, as far as frame headers depend on it (AV1, 5.5).
 
 Where a field is not told, its inferred value stands.
 """
@@ -138,7 +138,7 @@ def _timing(bits: BitReader) -> Timing:
     bits.skip(64)
     equal = bits.flag()
     if equal:
-        _uvlc(bits)
+        bits.ue()  # num_ticks_per_picture_minus_1, a uvlc() (4.10.3)
     if not bits.flag():
         return Timing(equal_picture_interval=equal)
     buffer_delay_bits = bits.bits(5) + 1
@@ -149,15 +149,6 @@ def _timing(bits: BitReader) -> Timing:
         removal_time_bits=bits.bits(5) + 1,
         presentation_time_bits=bits.bits(5) + 1,
     )
-
-
-def _uvlc(bits: BitReader) -> None:
-    """4.10.3. A number nobody needs."""
-    zeros = 0
-    while not bits.flag():
-        zeros += 1
-    if zeros < 32:
-        bits.skip(zeros)
 
 
 def _tools(bits: BitReader) -> Tools:

@@ -14,7 +14,7 @@ from player.cenc.av1_tiles import Av1Tiles, obus
 from player.cenc.bits import BitReader
 from player.cenc.subsamples import mapper
 from player.isobmff.sample import Scheme
-from tests.cenc.bit_writer import in_bytes, u
+from tests.cenc.bit_writer import in_bytes, u, ue
 from tests.cenc.bitstreams import Bitstreams
 
 TILE = bytes(range(0x40, 0x60))
@@ -194,6 +194,13 @@ def test_layers_with_removal_times() -> None:
         header = in_bytes(start + "1" + u(20, 7) * times + "0" + coding() + "0", "")
         sample = seq + obu(FRAME, header + TILE, extension=bytes([temporal << 5]))
         assert list(Av1Tiles(b"").payloads(sample)) == [(len(sample) - len(TILE), len(sample))]
+
+
+def test_pictures_at_equal_intervals_tell_no_instant() -> None:
+    timing = "1" + u(32, 1) + u(32, 25) + "1" + ue(4) + "1" + u(5, 9) + u(32, 1) + u(5, 19) + u(5, 29)
+    points = u(5, 0) + u(12, 0) + u(5, 4) + "0"
+    start, removal_times = "0" + KEY_FRAME + "1" + "1" + "0" + "0", "0"
+    assert_read(start + removal_times + "0" + coding() + "0", of=sequence(timing=timing, points=points))
 
 
 def test_a_still_picture_of_a_reduced_header() -> None:
