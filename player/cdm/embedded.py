@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from player.cdm import stored
 from player.cdm.emulated import EmulatedCdm
 from player.cdm.ring import HeldKey, KeySession, added, find, windowed
 from player.eme.cdm import GenerateRequest, Handled, SessionChange, Statuses
@@ -113,7 +114,7 @@ def _adopted(cdm: EmulatedCdm, session: KeySession, now: int) -> KeySession | No
         return None
     keys = added(session.keys, found.keys)
     if session.licensed:  # its own root: the license's policy holds for the whole session
-        return replace(session, blob=b"", keyless=(), keys=keys)
+        return stored.recorded(replace(session, blob=b"", keyless=(), keys=keys))
     return replace(session, blob=b"", keyless=(), keys=keys, parent=found.parent, end_ms=found.end_ms)
 
 
@@ -122,12 +123,13 @@ def _merge(cdm: EmulatedCdm, slot: int, parent: int, keys: tuple[HeldKey, ...], 
     root = find(cdm.ring, parent)
     if root is None:
         raise NotSupportedError("the root's session is gone")
-    root = replace(root, keys=windowed(added(root.keys, keys), cdm.spec.root_window_periods))
+    root = stored.recorded(replace(root, keys=added(root.keys, keys)))
+    root = replace(root, keys=windowed(root.keys, cdm.spec.root_window_periods))
     if len(root.keys) > cdm.spec.max_keys:
         raise QuotaExceededError(f"{len(root.keys)} keys in a session that takes {cdm.spec.max_keys}")
     cdm.amend(root)
     merged = SessionChange(slot=slot, statuses=(), closed=ClosedReason.PARENT_MERGED)
-    return Handled(changes=(merged, cdm.change_of(root, now)))
+    return Handled(changes=(merged, cdm.change_of(root, now)), records=stored.records(cdm, parent))
 
 
 def _candidates(cdm: EmulatedCdm, kid: KeyId, now: int) -> Iterator[tuple[int | None, HeldKey]]:

@@ -33,10 +33,15 @@ def check_storable(session: KeySession, *, persist: bool) -> None:
 
 
 def recorded(session: KeySession) -> KeySession:
-    """With the key ids that its record names: all that it ever knew. A temporary session has none."""
+    """With the key ids that its record names: those of its licenses, or all that were ever used under a usage record.
+
+    A temporary session has none.
+    """
     if session.session_type is SessionType.TEMPORARY:
         return session
-    return replace(session, recorded=tuple(dict.fromkeys((*session.recorded, *(key.kid for key in session.keys)))))
+    of_all = session.session_type is usage.RECORDED
+    kids = (key.kid for key in session.keys if of_all or not key.embedded)
+    return replace(session, recorded=tuple(dict.fromkeys((*session.recorded, *kids))))
 
 
 def records(cdm: EmulatedCdm, slot: int) -> tuple[Record, ...]:
@@ -100,8 +105,8 @@ def acknowledge(cdm: EmulatedCdm, session: KeySession, response: bytes) -> Handl
 
 def used(cdm: EmulatedCdm, call: Decrypt, clear: int, now: int) -> Used:
     """The times of the sessions whose keys have served; those that can wait no longer are saved at once."""
-    wall = cdm.wall(now)
-    if not cdm.spec.usage_records or wall is None:
+    wall = cdm.wall(now) if cdm.spec.usage_records else None
+    if wall is None:
         return Used()
     wall_ms = wall // MILLISECOND
     serving = (found[0] for kid in key_ids(call, clear) if (found := cdm.at(now).serving(kid)) is not None)

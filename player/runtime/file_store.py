@@ -110,16 +110,25 @@ class FileStore:
             gone = self._directory.with_name(f"cleared-{secrets.token_hex(8)}")
             self._directory.rename(gone)
             sync_folder(gone.parent)
-        shutil.rmtree(gone, ignore_errors=True)
+        for left in gone.parent.glob("cleared-*"):  # others are of processes that were killed here
+            shutil.rmtree(left, ignore_errors=True)
 
     def _claimed(self, session_id: str, secret: bytes) -> bool:
         path = self._directory / f"{hashlib.sha256(session_id.encode()).hexdigest()[:32]}.open"
         descriptor = lock(path, wait=False)
         if descriptor is None:
             return False
+        self._sweep(path)
         self.release(session_id)  # one of the time before the origin was cleared
         self._claims[session_id] = _Claim(descriptor, path, secret)
         return True
+
+    def _sweep(self, claimed: Path) -> None:
+        """Take away the marks that killed processes have left."""
+        for path in self._directory.glob("*.open"):
+            left = None if path == claimed else lock(path, wait=False)
+            if left is not None:
+                unlock(left, path)
 
     @contextmanager
     def _locked(self) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from player.ids import CLEARKEY, HIERARCHY, KeyId
 from player.wire import keyids, release
 from player.wire.hierarchy import Policy
 from player.wire.release import Release, Times
-from tests.cdm.client import EPOCH_MS, jwk_set, key, kid, license_, names
+from tests.cdm.client import EPOCH_MS, ROOT, jwk_set, key, kid, leaf_box, license_, names, root_box
 from tests.cdm.visitor import LICENSE, RECORD, USAGE, Visitor, license_for, released
 
 systems = pytest.mark.parametrize("system", [CLEARKEY, HIERARCHY])
@@ -86,6 +86,20 @@ def test_every_key_id_it_ever_knew_stays_in_the_record(system: str) -> None:
     visitor.update(0, license_for(system, RECORD, 3))
     visitor.update(0, license_for(system, RECORD, 1))
     assert visitor.stored(0).kids == (kid(1), kid(2), kid(3))
+
+
+@pytest.mark.rule("UR03")
+@pytest.mark.rule("EQ14")
+def test_keys_that_are_merged_into_the_root_join_its_record_for_good() -> None:
+    features = ("embedded_keys", "persistent_usage_record")
+    visitor = Visitor(HIERARCHY, CdmSpec(features=features, single_session=True, root_window_periods=2))
+    slot = table.create_session(visitor.state, visitor.pool, RECORD)
+    visitor.call(visitor._token(table.generate_request(visitor.state, visitor.pool, slot, "cenc", root_box())))
+    visitor.update(slot, license_(root=ROOT))
+    for period in range(3):
+        visitor.request(leaf_box(period, start_ms=period + 1))
+    assert visitor.stored(slot).kids == (kid(ROOT), kid(0), kid(1), kid(2))
+    assert kid(0) not in visitor.statuses(slot)
 
 
 @pytest.mark.rule("UR03")

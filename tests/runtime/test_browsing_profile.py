@@ -151,8 +151,11 @@ def test_a_session_open_in_another_process_is_taken_until_that_process_is_killed
         assert not store.claim("1")
         child.kill()
         child.wait(10)
+    assert store.claim("2")
+    assert len(list(folder.glob("*/*.open"))) == 1, "its mark is gone"
     assert store.claim("1")
-    store.release("1")
+    for session_id in ("1", "2"):
+        store.release(session_id)
 
 
 _HOLDER = """
