@@ -154,6 +154,17 @@ def test_a_byte_of_emulation_prevention_behind_a_header_goes_with_the_data() -> 
     assert sample[payload:] == b"\3\1" + DATA
 
 
+def test_parameter_sets_in_band_hold_from_then_on() -> None:
+    """`avc3`: none in the configuration; a new set of the same number takes the place of the old one."""
+    track = AvcSlices(b"\x01\x42\x00\x1e\xff\xe0\x00")
+    with pytest.raises(ValueError, match="without its parameter sets"):
+        list(track.payloads(in_sample(b"\x41" + in_bytes(start(I)) + DATA)))
+    for deblocking, rest in ((0, ""), (1, ue(0) + se(1) + se(2))):
+        slice_ = b"\x41" + in_bytes(start(I) + LSB + "0" + se(1) + rest, "") + DATA
+        sample = in_sample(sequence_set(), picture_set(deblocking=deblocking), slice_)
+        assert list(track.payloads(sample)) == [(len(sample) - len(DATA), len(sample))]
+
+
 @pytest.mark.parametrize(
     ("digits", "match"),
     [

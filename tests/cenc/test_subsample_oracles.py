@@ -23,7 +23,7 @@ from tests.cenc.test_codec_matrix import protection_for
 from tests.cenc.wrap import protect_file
 
 pytestmark = pytest.mark.oracle
-LONG = [pytest.param(content, marks=pytest.mark.long) for content in MORE_CONTENT]  # a minute in all
+LONG = [pytest.param(content, marks=pytest.mark.long) for content in MORE_CONTENT]  # 20 s in all
 EVERY = [*CONTENT, *LONG]
 NAL_CONTENT = [each for each in CONTENT if each.startswith("h")] + [
     each for each, content in zip(LONG, MORE_CONTENT, strict=True) if content.startswith("h")
