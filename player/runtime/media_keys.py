@@ -26,6 +26,7 @@ from player.eme.cdm import (
     Handled,
     Load,
     Lost,
+    Provision,
     Record,
     SessionCall,
     Settles,
@@ -37,7 +38,7 @@ from player.eme.session import CALLABLE, CLOSING, Session
 from player.eme.status import ClosedReason, KeyStatus, SessionType
 from player.eme.tasks import used
 from player.errors import EmeError
-from player.ids import Pool
+from player.ids import ContentKey, KeyId, Pool
 from player.runtime.cdm_runner import CdmRunner
 from player.runtime.keys_calls import KeysCalls
 from player.runtime.media_key_session import MediaKeySession, failed
@@ -131,6 +132,10 @@ class MediaKeys:
     def change_display(self, hdcp: str) -> None:
         """Another display is attached; "" for one without HDCP."""
         self._queue.put(lambda: self._ask(DisplayChanged(hdcp)))
+
+    def provision(self, kid: KeyId, key: ContentKey) -> None:
+        """Not EME: a root key reaches the device by a side channel, and what waits for it opens."""
+        self._queue.put(lambda: self._ask(Provision(kid, key)))
 
     def lose(self, reason: str = ClosedReason.INTERNAL_ERROR) -> None:
         """The CDM becomes unavailable: hardware-context-reset, after which new sessions work, or internal-error."""

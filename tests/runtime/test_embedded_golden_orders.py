@@ -21,7 +21,7 @@ from player.runtime.media_key_session import MediaKeySession
 from player.runtime.media_keys import MediaKeys
 from player.runtime.page import Page
 from player.runtime.virtual_loop import VirtualLoop
-from tests.cdm.client import EMBEDDED, ROOT, leaf_box, license_, root_box
+from tests.cdm.client import EMBEDDED, ROOT, key, kid, leaf_box, license_, root_box
 
 CONFIGURATION = Configuration(video_capabilities=(Capability(content_type='video/mp4; codecs="avc1.42C00C"'),))
 LOOPS = [pytest.param(asyncio.new_event_loop, id="asyncio"), pytest.param(VirtualLoop, id="virtual")]
@@ -191,6 +191,27 @@ def test_a_damaged_blob_spends_its_session_and_a_child_takes_no_license() -> Non
         "child statuses 1",
         "child removed ['released']",
         "child statuses 1",
+    ]
+
+
+@pytest.mark.rule("EK08")
+@pytest.mark.rule("EQ01")
+def test_a_root_by_a_side_channel_ends_the_wait_of_embedded_keys() -> None:
+    async def script(caller: Caller) -> None:
+        waiting = await caller.meets("waiting", leaf_box(1))
+        caller.seen += [str(status) for _, status in waiting.key_statuses]
+        caller.keys.provision(kid(ROOT), key(ROOT))
+        await caller.quiet()
+        caller.seen += [str(status) for _, status in waiting.key_statuses]
+        assert waiting.parent is None
+
+    spec = CdmSpec(features=("embedded_keys",), on_missing_root="pending")
+    assert seen(script, spec=spec) == [
+        "waiting requested size 1",
+        "waiting statuses 1",
+        "status-pending",
+        "waiting statuses 1",
+        "usable",
     ]
 
 
