@@ -32,6 +32,13 @@ class KeyStatusMap:
         wanted = copied(key_id)
         return next((status for kid, status in self._read() if kid == wanted), None)
 
+    def __getitem__(self, key_id: object) -> KeyStatus:
+        """So that `dict(statuses)` works. Raises: KeyError."""
+        status = self.get(key_id)
+        if status is None:
+            raise KeyError(key_id)
+        return status
+
     def keys(self) -> Iterator[KeyId]:
         return iter([kid for kid, _ in self._read()])
 

@@ -406,6 +406,9 @@ def test_the_status_map_is_one_object_with_the_map_of_the_day() -> None:
         assert list(statuses) == [(kid, KeyStatus.USABLE) for kid in ordered]
         assert list(statuses.items()) == list(statuses.entries()) == list(statuses)
         assert list(statuses.keys()) == ordered
+        assert dict(statuses) == dict(statuses.items())
+        with pytest.raises(KeyError):
+            statuses[b"\x03"]
         assert list(statuses.values()) == [KeyStatus.USABLE] * 3
         seen: list[tuple[KeyStatus, KeyId]] = []
         statuses.for_each(lambda status, kid: seen.append((status, kid)))
