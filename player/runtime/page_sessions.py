@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from player.chance import Draw
 from player.eme.cdm import Handled
+from player.eme.errors import QuotaExceededError
 from player.eme.session import session_id
 from player.eme.store import Store
 from player.eme.table import is_sane
@@ -32,11 +33,18 @@ class PageSessions:
             return Handled(error="TypeError", reason="no session has such an id")
         if name in self._open:
             return Handled(error="QuotaExceededError", reason="this page has the session open")
-        record = self._store.read(name)
-        if record is None:
+        if self._store.read(name) is None:
             return Handled(value=False)
-        if not self._store.claim(name):
+        try:
+            claimed = self._store.claim(name)
+        except QuotaExceededError as error:
+            return Handled(error=error.name, reason=error.message)
+        if not claimed:
             return Handled(error="QuotaExceededError", reason="another page of the origin has the session open")
+        record = self._store.read(name)  # as the page has left it that had it open until now
+        if record is None:
+            self._store.release(name)
+            return Handled(value=False)
         self._given.add(name)
         self._open[name] = True
         return record
@@ -54,7 +62,10 @@ class PageSessions:
         if name in self._given:
             return False
         self._given.add(name)
-        if stored and (self._store.knows(name) or not self._store.claim(name)):
-            return False
+        try:
+            if stored and (self._store.knows(name) or not self._store.claim(name)):
+                return False
+        except QuotaExceededError:  # the disk takes nothing: the update that is to be stored says so
+            stored = False
         self._open[name] = stored
         return True

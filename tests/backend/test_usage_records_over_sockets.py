@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
@@ -14,14 +15,17 @@ import pytest
 from player.backend.serve import Backend, serve
 from player.backend.spec import BackendSpec
 from player.cdm.spec import CdmSpec
+from player.eme.errors import QuotaExceededError
 from player.eme.events import Encrypted, KeyStatusesChanged, Message
 from player.eme.status import ClosedReason, KeyStatus, MessageType
-from player.ids import CLEARKEY, HIERARCHY
+from player.ids import CLEARKEY, HIERARCHY, ContentKey, KeyId
 from player.runtime.browsing_profile import BrowsingProfile
 from player.runtime.media_element import MediaElement
 from player.runtime.media_key_session import MediaKeySession
 from player.runtime.media_keys import MediaKeys
 from player.runtime.page import Page
+from player.wire import keyids
+from player.wire.clearkey import write_license
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -205,6 +209,19 @@ async def test_a_private_page_writes_no_record_to_the_disk(tmp_path: Path, monke
         await it.remove(await it.play())
         page.leave()
     assert not any(tmp_path.rglob("*"))  # noqa: ASYNC240 - nothing else runs here
+
+
+async def test_on_a_disk_that_takes_nothing_the_update_fails_and_nothing_hangs(tmp_path: Path) -> None:
+    (tmp_path / "profile").write_text("a file where the folder should be")
+    page = Page(profile=BrowsingProfile(tmp_path / "profile"), cdm=SPEC)
+    access = await page.request_media_key_system_access(CLEARKEY, [CONFIGURATION])
+    session = (await access.create_media_keys()).create_session(RECORD)
+    kid = KeyId(bytes(16))
+    async with asyncio.timeout(5):
+        await session.generate_request("keyids", keyids.write([kid]))
+        with pytest.raises(QuotaExceededError):
+            await session.update(write_license([(kid, ContentKey(bytes(16)))], RECORD))
+    page.leave()
 
 
 @pytest.mark.rule("CK11")
