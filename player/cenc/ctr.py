@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from player.cenc.columns import Run
+from player.cenc.columns import Run, spans_of
 from player.cenc.keys import KeyContexts
 from player.cenc.pattern import gather, scatter
 from player.crypto.aes import BLOCK, CtrContext
@@ -27,15 +27,19 @@ def crypt_cenc(key: KeyContexts, protection: Protection, view: memoryview, run: 
         return
     context = key.ctr
     reset, update = context.reset_nonce, context.update_into
-    for iv, spans in run.spans():
-        counter = _counter_block(iv, protection)
-        if len(iv) != _HALF and _bytes_before_wrap(counter) < sum(size for _, size in spans):
-            _crypt_past_wrap(context, counter, [view[start : start + size] for start, size in spans])
+    for start, end, iv, ranges in zip(*run, strict=True):
+        counter = iv + _ZERO if len(iv) == _HALF else _counter_block(iv, protection)
+        if len(iv) != _HALF and _bytes_before_wrap(counter) < end - start:
+            spans = spans_of(start, end - start, ranges)
+            _crypt_past_wrap(context, counter, [view[at : at + size] for at, size in spans])
             continue
         reset(counter)
-        for start, size in spans:
-            part = view[start : start + size]
+        position = start
+        for clear, protected in ranges or ((0, end - start),):
+            position += clear
+            part = view[position : position + protected]
             update(part, part)
+            position += protected
 
 
 def _crypt_whole(context: CtrContext, view: memoryview, run: Run) -> None:
