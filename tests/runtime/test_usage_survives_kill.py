@@ -101,5 +101,5 @@ def test_twenty_killed_pages_lose_no_record_and_leave_a_readable_store(tmp_path:
 @pytest.mark.long
 @pytest.mark.rule("UD03")
 def test_two_hundred_killed_pages_lose_no_record_and_leave_a_readable_store(tmp_path: Path) -> None:
-    """One minute."""
+    """Two minutes."""
     check_kills(tmp_path, 200)
