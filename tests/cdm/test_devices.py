@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from player.cdm.spec import CdmSpec
+from player.chance import Draw
 from player.clock import MILLISECOND, SECOND
 from player.eme import table
 from player.eme.cdm import DisplayChanged, GenerateRequest, Handled, Lost
@@ -14,7 +15,7 @@ from player.eme.errors import EmeTypeError, InvalidStateError, QuotaExceededErro
 from player.eme.events import Message, SessionClosed
 from player.eme.status import ClosedReason, KeyStatus, MessageType, SessionType
 from player.ids import CLEARKEY, HIERARCHY
-from player.wire import hierarchy
+from player.wire import hierarchy, keyids
 from player.wire.hierarchy import Output, Policy
 from tests.cdm.client import EPOCH_MS, Client, jwk_set, kid, license_, names, root_box, usable
 
@@ -224,6 +225,19 @@ def test_on_a_device_without_a_clock_nothing_starts_ends_or_is_renewed() -> None
     assert (table.expiration_ms(client.state, slot), client.state.cdm_due) == (0, None)
     assert client.wait(10 * SECOND) == ()
     assert client.decrypt(1).clear == 1
+
+
+@pytest.mark.rule("M005")
+@pytest.mark.parametrize("system", [CLEARKEY, HIERARCHY])
+def test_no_message_tells_one_device_from_another(system: str) -> None:
+    bodies = []
+    for number in range(2):
+        client = Client(system, CdmSpec(extra_keys="refuse"))
+        client.draw = Draw(number, number)
+        bodies.append(
+            [it.message for it in client.request(keyids.write((kid(1),)), "keyids") if isinstance(it, Message)]
+        )
+    assert bodies[0] == bodies[1] != []
 
 
 @pytest.mark.rule("L004")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from player.cdm.ring import KeySession
+from player.cdm.ring import family as family_of
 from player.cdm.spec import CdmSpec
 from player.clock import MILLISECOND
 from player.eme import table
@@ -11,8 +13,11 @@ from player.eme.cdm import DisplayChanged, GenerateRequest, Handled, Lost, Provi
 from player.eme.errors import QuotaExceededError
 from player.eme.events import Message, SessionClosed, Settled
 from player.eme.status import ClosedReason, KeyStatus, MessageType, SessionType
-from player.ids import HIERARCHY, KeyId
-from player.wire import hierarchy
+from player.ids import HIERARCHY, HIERARCHY_SYSTEM, KeyId
+from player.isobmff import pssh
+from player.isobmff.pssh import Pssh
+from player.wire import blob, hierarchy
+from player.wire.blob import LeafKey
 from player.wire.hierarchy import Output, Policy
 from tests.cdm.client import (
     EMBEDDED,
@@ -234,6 +239,29 @@ def test_pending_keys_may_be_released() -> None:
     client.remove(0)
     assert client.statuses(0) == released(1)
     assert client.call(Provision(kid(ROOT), key(ROOT))) == ()
+
+
+@pytest.mark.rule("EQ15")
+@pytest.mark.rule("R003")
+def test_of_two_children_with_one_key_id_the_newest_decrypts_and_the_other_takes_over() -> None:
+    client, _ = with_root()
+    client.request(leaf_box(1))
+    data = blob.seal(kid(ROOT), key(ROOT), [LeafKey(kid(1), key(7), 0, 0)])
+    client.request(pssh.write(Pssh(version=1, system_id=HIERARCHY_SYSTEM, key_ids=(kid(1),), data=data)))
+    assert (client.statuses(1), client.statuses(2)) == (dict(usable(1)), dict(usable(1)))
+    assert client.inner.at(0).usable_key(kid(1)) == key(7)
+    client.close(2)
+    assert client.inner.at(0).usable_key(kid(1)) == key(1)
+    assert client.row(1).statuses == usable(1)
+
+
+@pytest.mark.rule("GO14")
+def test_a_family_is_each_parent_before_its_children_in_creation_order() -> None:
+    parents = {0: None, 1: 0, 2: 0, 3: 1, 4: 2, 5: None}
+    ring = tuple(KeySession(slot=it, session_type=SessionType.TEMPORARY, parent=up) for it, up in parents.items())
+    order = list(family_of(ring, 0))
+    assert set(order) == {0, 1, 2, 3, 4}
+    assert all(parents[it] is None or order.index(parents[it]) < order.index(it) for it in order)  # type: ignore[arg-type] # None is asked before
 
 
 @pytest.mark.rule("EQ03")
