@@ -231,6 +231,7 @@ def test_create_session_and_the_status_map_raise_directly() -> None:
     _with_keys(main)
 
 
+@pytest.mark.rule("E008")
 @pytest.mark.rule("ER04")
 @pytest.mark.parametrize(
     "source", [bytes, bytearray, memoryview, lambda data: memoryview(bytearray(data)).toreadonly()]
@@ -522,6 +523,20 @@ def test_access_that_cannot_be_had_fails_by_name(key_system: str, configurations
 
     with pytest.raises(error):
         run_virtual(main())
+
+
+@pytest.mark.rule("M005")
+def test_messages_of_two_devices_are_the_same_bytes() -> None:
+    async def main(key_system: str, seed: int) -> bytes:
+        page = Page(seed=seed)
+        access = await page.request_media_key_system_access(key_system, [CONFIGURATION])
+        session = (await access.create_media_keys()).create_session()
+        messages = session.events(Message)
+        await session.generate_request("keyids", INIT_DATA)
+        return (await anext(messages)).message
+
+    for name in (CLEARKEY, HIERARCHY):
+        assert len({run_virtual(main(name, seed)) for seed in range(3)}) == 1
 
 
 def test_every_key_system_of_the_lab_gives_media_keys() -> None:

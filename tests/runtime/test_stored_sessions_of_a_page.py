@@ -572,3 +572,77 @@ def test_what_the_cdm_tells_by_itself_comes_in_order_and_never_after_the_end() -
     seen = with_keys(main, cdm=Renewing)
     assert seen[-2:] == ["closed closed-by-application 0", "statuses "]
     assert seen[:3] == ["license-request a", "license-renewal 1", "license-renewal 2"]
+
+
+@pytest.mark.rule("E015")
+@pytest.mark.rule("G011")
+@pytest.mark.rule("M002")
+def test_a_device_may_want_to_be_individualized_before_it_asks_for_a_license() -> None:
+    class Fresh(XorCdm):  # type: ignore[misc, valid-type]
+        def handle(self, call: Call, now: int, draw: Draw) -> Any:
+            if isinstance(call, GenerateRequest):
+                self.asked = super().handle(call, now, draw)
+                return Handled(message=(MessageType.INDIVIDUALIZATION_REQUEST, b"who am I"))
+            if isinstance(call, Update) and call.response == b"you":
+                return self.asked
+            return super().handle(call, now, draw)
+
+    async def main(keys: MediaKeys) -> list[str]:
+        seen: list[str] = []
+        session = keys.create_session()
+        follow(session, seen)
+        await session.generate_request("webm", b"a")
+        await quiet()
+        await note(session.update(b"you"), seen, "updated")
+        assert session.key_statuses.size == 0
+        await quiet()
+        await note(session.update(license_({"a": 7})), seen, "updated")
+        await quiet()
+        return seen
+
+    assert with_keys(main, cdm=Fresh) == [
+        *("individualization-request who am I", "updated", "license-request a", "updated", "statuses usable")
+    ]
+
+
+@pytest.mark.rule("J010")
+def test_a_device_without_key_ids_shows_one_entry() -> None:
+    class Blunt(XorCdm):  # type: ignore[misc, valid-type]
+        def handle(self, call: Call, now: int, draw: Draw) -> Any:
+            result = super().handle(call, now, draw)
+            if isinstance(call, Update):
+                one = SessionChange(slot=call.slot, statuses=((KeyId(b"\x00"), KeyStatus.USABLE),))
+                return Handled(changes=(one,))
+            return result
+
+    async def main(keys: MediaKeys) -> dict[KeyId, KeyStatus]:
+        return dict((await licensed(keys, "temporary")).key_statuses)
+
+    assert with_keys(main, cdm=Blunt) == {b"\x00": KeyStatus.USABLE}
+
+
+@pytest.mark.rule("EQ19")
+@pytest.mark.rule("EK04")
+@pytest.mark.parametrize("lost", [False, True])
+def test_children_close_with_their_parent_but_for_the_loss_of_the_cdm(lost: bool) -> None:
+    class Family(XorCdm):  # type: ignore[misc, valid-type]
+        def handle(self, call: Call, now: int, draw: Draw) -> Any:
+            result = super().handle(call, now, draw)
+            if isinstance(call, GenerateRequest) and call.slot:
+                return Handled(changes=(SessionChange(slot=call.slot, parent=0),))
+            return result
+
+    async def main(keys: MediaKeys) -> list[ClosedReason]:
+        sessions = [await licensed(keys, "temporary") for _ in range(3)]
+        assert [it.parent for it in sessions] == [None, sessions[0], sessions[0]]
+        both: list[bool] = []
+        sessions[0].closed.add_done_callback(lambda _: both.append(sessions[2].closed.done()))
+        keys.lose() if lost else await sessions[0].close()
+        await quiet()
+        reasons = [await it.closed for it in sessions]
+        assert both == [not lost], "one task for a family, one for each where the CDM is lost"
+        return reasons
+
+    below = ClosedReason.INTERNAL_ERROR if lost else ClosedReason.PARENT_CLOSED
+    first = ClosedReason.INTERNAL_ERROR if lost else ClosedReason.CLOSED_BY_APPLICATION
+    assert with_keys(main, cdm=Family) == [first, below, below]
