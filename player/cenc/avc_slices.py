@@ -39,19 +39,18 @@ class AvcSlices:
             kind = sample[start] & 0x1F
             if kind in (_SLICE, _IDR_SLICE):
                 yield self._slice_data(sample, start, end), end
-            elif kind in (_SEQUENCE_SET, _PICTURE_SET):
+            else:
                 self._keep(sample[start:end])
 
     def _keep(self, nal_unit: bytes) -> None:
-        match nal_unit[0] & 0x1F if nal_unit else 0:
-            case 7:
-                sequence = read_sequence(nal_unit)
-                self._sequences[sequence.id] = sequence
-            case 8:
-                picture = read_picture(nal_unit)
-                self._pictures[picture.id] = picture
-            case _:
-                pass
+        """Parameter sets; others pass."""
+        kind = nal_unit[0] & 0x1F if nal_unit else 0
+        if kind == _SEQUENCE_SET:
+            sequence = read_sequence(nal_unit)
+            self._sequences[sequence.id] = sequence
+        elif kind == _PICTURE_SET:
+            picture = read_picture(nal_unit)
+            self._pictures[picture.id] = picture
 
     def _slice_data(self, sample: bytes, start: int, end: int) -> int:
         """Behind the header, and behind the rest of its last byte: alignment, or the first bits of CAVLC."""

@@ -53,18 +53,15 @@ class HevcSlices:
                 self._keep(sample[start:end])
 
     def _keep(self, nal_unit: bytes) -> None:
-        """Parameter sets of the first layer."""
+        """Parameter sets of the first layer; others pass."""
         if len(nal_unit) < _NAL_HEADER_BYTES or _layer(nal_unit, 0):
             return
-        match _type(nal_unit, 0):
-            case 33:
-                sequence = read_sequence(nal_unit)
-                self._sequences[sequence.id] = sequence
-            case 34:
-                picture = read_picture(nal_unit)
-                self._pictures[picture.id] = picture
-            case _:
-                pass
+        if _type(nal_unit, 0) == _SEQUENCE_SET:
+            sequence = read_sequence(nal_unit)
+            self._sequences[sequence.id] = sequence
+        elif _type(nal_unit, 0) == _PICTURE_SET:
+            picture = read_picture(nal_unit)
+            self._pictures[picture.id] = picture
 
     def _slice_segment_data(self, sample: bytes, start: int, end: int) -> int:
         if end - start < _NAL_HEADER_BYTES:

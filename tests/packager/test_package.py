@@ -318,3 +318,33 @@ def test_a_track_that_cannot_be_cut_where_another_was_is_refused() -> None:
     one = track(list(range(40)), [0, 20])
     with pytest.raises(UsageError, match=r"no sync sample of its own near 1 s"):
         pieces(one, [Cut(Fraction(k), Fraction(k)) for k in range(4)], Fraction(0))
+
+
+# ── samples ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_sample_whose_header_cannot_be_read_is_refused_with_its_place(studio: Studio) -> None:
+    (h264,) = studio.tracks("h264")
+    third = h264.samples[2]
+    data = bytearray(h264.data)
+    data[third.start + 5 : third.start + 13] = bytes(8)  # the slice header: a code of more zeros than there can be
+    with pytest.raises(MediaError, match=rf"mdat @ {third.start}: .*\(23001-7, 9.5\)"):
+        made([replace(h264, data=bytes(data))], short())
+
+
+def test_a_parameter_set_that_cannot_be_read_is_refused_with_its_place(studio: Studio) -> None:
+    (h264,) = studio.tracks("h264")
+    codec = replace(h264.codec, config=h264.codec.config[:12] + bytes(8) + h264.codec.config[20:])
+    at = h264.data.index(h264.sample_entry)
+    with pytest.raises(MediaError, match=rf"stsd/avc1 @ {at}: an Exp-Golomb code of more than 32 zeros"):
+        made([replace(h264, codec=codec)], short())
+
+
+@pytest.mark.oracle
+def test_a_track_is_mapped_as_one_whatever_its_lead_and_periods(studio: Studio) -> None:
+    """A header may refer to any frame before it, in a clear lead and in another Period too."""
+    (av1,) = studio.tracks("av1")
+    presentation = made([av1], short(form=SegmentForm.BASE, clear_lead=Fraction(1), period_at=(Fraction(2),)))
+    files = [data for name, data in presentation.files.items() if name.endswith(".mp4")]
+    assert len(files) == 2
+    assert b"".join(play(each, {KID: KEY}).samples for each in files) == bytes(av1.join(0, len(av1.samples)))

@@ -81,13 +81,16 @@ def rendition(name: str, track: SourceTrack, label: str, pieces: tuple[Piece, ..
 
 def _maps(track: SourceTrack, scheme: Scheme) -> Iterator[SampleMap]:
     """Of all samples in decode order, for a header may refer to any before it."""
-    start = 0
     try:
         ranges_of = mapper(track.codec.fourcc, track.codec.config).ranges
-        for start, size, *_ in track.samples:
-            yield sample_map(size, ranges_of(track.data[start : start + size], scheme))
     except ValueError as error:
-        raise MediaError("bad-sample", "mdat", start, str(error), "23001-7, 9.5") from None
+        at = track.data.find(track.sample_entry)
+        raise MediaError("bad-box", f"stsd/{track.codec.fourcc}", at, str(error), "23001-7, 9.5") from None
+    for start, size, *_ in track.samples:
+        try:
+            yield sample_map(size, ranges_of(track.data[start : start + size], scheme))
+        except ValueError as error:
+            raise MediaError("bad-sample", "mdat", start, str(error), "23001-7, 9.5") from None
 
 
 def named_key(each: Rendition, span: Span, settings: Settings, keys: KeyBook) -> HeldPair | None:
