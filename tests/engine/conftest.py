@@ -34,6 +34,8 @@ from player.wire.http import Service
 
 E = TypeVar("E", bound=Event)
 
+EMBEDDED = CdmSpec(features=("embedded_keys",))
+
 
 @cache
 def _ideal() -> Profile:
@@ -73,13 +75,13 @@ def watch() -> Watch:
         *,
         client: int = 0,
         pool: Pool | None = None,
-        features: tuple[str, ...] = ("embedded_keys",),
+        cdm: CdmSpec = EMBEDDED,
         wrap: Callable[[Service], Service] = lambda service: service,
         link: Link | None = None,
         stop_at_s: float | None = None,
         **player: object,
     ) -> Watched:
-        return run_virtual(_play(backend, client, pool or Pool(), features, wrap, link, stop_at_s, player))
+        return run_virtual(_play(backend, client, pool or Pool(), cdm, wrap, link, stop_at_s, player))
 
     return play
 
@@ -88,7 +90,7 @@ async def _play(
     backend: BackendSpec,
     client: int,
     pool: Pool,
-    features: tuple[str, ...],
+    cdm: CdmSpec,
     wrap: Callable[[Service], Service],
     link: Link | None,
     stop_at_s: float | None,
@@ -123,7 +125,7 @@ async def _play(
         clock=clock,
         fetcher=network.fetcher(client, draw),
         cache=ParseCache(),
-        make_cdm=lambda name: make(name, CdmSpec(features=features), pool, clock.epoch_us),
+        make_cdm=lambda name: make(name, cdm, pool, clock.epoch_us),
         draw=draw,
         sink=sink,
         listen=lambda now, event: watched.events.append((now / SECOND, event)),

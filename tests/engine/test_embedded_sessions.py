@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from player.backend.spec import BackendSpec, ContentSpec, Fault, LicenseSpec, Rotation
+from player.cdm.spec import CdmSpec
 from player.drm.cause import Cause
 from player.drm.events import LicenseRequested, SessionCreated
 from player.eme.events import Encrypted, KeyStatusesChanged, Message, SessionClosed
-from player.eme.status import MessageType
+from player.eme.status import ClosedReason, MessageType
 from player.stream.events import Ended, Stalled
 from tests.engine.conftest import Watch, Watched
 
@@ -26,6 +27,29 @@ def test_boxes_that_are_repeated_in_each_fragment_open_one_session_a_period_and_
     created = [event.kids for event in watched.of(SessionCreated)]
     assert len(created) == len(set(created))
     assert len(watched.of(Encrypted)) > len(created)
+    assert causes(watched) == [Cause.START]
+    assert not watched.of(Stalled)
+
+
+@pytest.mark.rule("EQ18")
+@pytest.mark.rule("EK09")
+@pytest.mark.rule("Q30")
+def test_an_empty_message_is_not_posted_and_none_is_waited_for(watch: Watch) -> None:
+    spec = CdmSpec(features=("embedded_keys",), quirks=("empty_message",))
+    watched = watch(BackendSpec(content=HIERARCHY, seed=1), cdm=spec)
+    assert any(event.message == b"" for event in watched.of(Message))
+    assert causes(watched) == [Cause.START]
+    assert not watched.of(Stalled)
+
+
+@pytest.mark.rule("EK07")
+@pytest.mark.rule("EK09")
+@pytest.mark.rule("EQ14")
+def test_an_old_device_that_merges_sessions_plays_through_rotations(watch: Watch) -> None:
+    spec = CdmSpec(features=("embedded_keys",), single_session=True)
+    watched = watch(BackendSpec(content=HIERARCHY, seed=1), cdm=spec)
+    assert {event.reason for event in watched.of(SessionClosed)} == {ClosedReason.PARENT_MERGED}
+    assert len(watched.machine.eme.table) == 1
     assert causes(watched) == [Cause.START]
     assert not watched.of(Stalled)
 
