@@ -48,8 +48,8 @@ class Box(NamedTuple):
     @property
     def name(self) -> str:
         """The type as text, or as hex where it cannot be printed."""
-        text = self.type.decode("ascii", "backslashreplace")
-        return text if text.isprintable() else self.type.hex()
+        text = self.type.decode("ascii", "replace")
+        return text if text.isascii() and text.isprintable() else self.type.hex()
 
     def fault(self, code: str, reason: str, source: str = "", *, at: int | None = None) -> MediaError:
         """The error to raise; `at`: byte offset, the start of the box if not given."""

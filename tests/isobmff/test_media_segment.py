@@ -153,6 +153,11 @@ def test_subsamples_of_any_number_are_read() -> None:
     assert [sample.ranges for sample in fragment.samples] == tables
 
 
+def test_a_type_that_is_no_text_is_told_as_hex() -> None:
+    assert fault_of(moof(u32(0) + b"\x9d\x90 x")) == ("bad-box", "moof/9d902078")
+    assert fault_of(moof(u32(0) + b"url ")) == ("bad-box", "moof/url ")
+
+
 def test_as_many_subsamples_as_a_count_can_say_are_read() -> None:
     many = 0xFFFF
     tables = [iv + many.to_bytes(2, "big") + (b"\0\1" + u32(1)) * many for iv in IVS[:2]]
