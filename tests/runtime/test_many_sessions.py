@@ -375,7 +375,9 @@ class ManySessions(RuleBasedStateMachine):
         assert len(set(names)) == len(names)
 
 
-TestManySessions = ManySessions.TestCase
-TestManySessions.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
-for mark in ("E018", "K010", "L009", "EK05"):
-    pytest.mark.rule(mark)(TestManySessions)
+@pytest.mark.rule("E018")
+@pytest.mark.rule("K010")
+@pytest.mark.rule("L009")
+@pytest.mark.rule("EK05")
+class TestManySessions(ManySessions.TestCase):  # type: ignore[misc]
+    settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
