@@ -80,3 +80,24 @@ def test_a_renewal_that_fails_costs_nothing_as_long_as_the_keys_are_good(watch: 
     assert not watched.of(Stalled)
     root = watched.of(LicenseRequested)[0].slot
     assert root not in {event.session.slot for event in watched.of(SessionClosed)}
+
+
+@pytest.mark.rule("EQ01")
+@pytest.mark.rule("EQ11")
+@pytest.mark.rule("L005")
+@pytest.mark.parametrize(
+    ("device", "evicted"),
+    [
+        ({"on_missing_root": "pending"}, 0),
+        ({"max_sessions": 3, "on_session_limit": "evict"}, 2),
+        ({"clock": False}, 0),
+        ({"hdcp": "", "downscale_hdcp": "1.4"}, 0),
+    ],
+    ids=["pending", "evicting", "without a clock", "without a display"],
+)
+def test_devices_of_many_kinds_play_with_one_request(watch: Watch, device: dict[str, object], evicted: int) -> None:
+    spec = CdmSpec(features=("embedded_keys",), **device)  # type: ignore[arg-type] # each is a field of its type
+    watched = watch(BackendSpec(content=HIERARCHY, seed=1), cdm=spec)
+    assert causes(watched) == [Cause.START]
+    assert not watched.of(Stalled)
+    assert [event.reason for event in watched.of(SessionClosed)] == [ClosedReason.RESOURCE_EVICTED] * evicted
