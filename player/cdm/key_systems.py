@@ -41,5 +41,6 @@ def on_device(supports: KeySystem, spec: CdmSpec) -> KeySystem:
         session_types=tuple(kind for kind in supports.session_types if kind in enumerated),
         enumerated=enumerated,
         ways=supports.ways[: spec.robustness_level],
+        create_after_loss=spec.create_after_loss,
         needs_attach=not NEEDS_ATTACH.isdisjoint(spec.quirks),
     )

@@ -65,6 +65,7 @@ class CdmSpec:
     `clock`: without one the device tells no time, and nothing starts, expires or is renewed on it.
     `playback_window_s`: keys expire so long after they were first used, unless they end before; None: no such rule.
     `create_fail`: the DOM name of the error with which no CDM can be made, None: it starts.
+    `create_after_loss`: with the CDM gone for good it is generateRequest that fails, not yet createSession.
     `ck_remove_empty`: after remove() the map of a Clear Key session is empty; else its keys are "released".
     `accuracy_s`: no time in a usage record is further from the truth, stored or told. `save_every_s`: how long after a
     key was used its record is stored at the latest.
@@ -87,6 +88,7 @@ class CdmSpec:
     on_session_limit: str = OnSessionLimit.REFUSE
     root_window_periods: int = ROOT_WINDOW_PERIODS
     create_fail: str | None = None
+    create_after_loss: bool = False
     ck_remove_empty: bool = False
     accuracy_s: float = 10.0
     save_every_s: float = 5.0

@@ -525,6 +525,24 @@ def test_access_that_cannot_be_had_fails_by_name(key_system: str, configurations
         run_virtual(main())
 
 
+@pytest.mark.rule("L001")
+@pytest.mark.parametrize("later", [False, True])
+def test_a_device_says_where_its_loss_is_noticed(later: bool) -> None:
+    async def main() -> None:
+        keys = await _media_keys(Page(seed=1, cdm=CdmSpec(create_after_loss=later)))
+        session = await _licensed(keys)
+        keys.lose()
+        assert await session.closed is ClosedReason.INTERNAL_ERROR
+        await _quiet()
+        if later:
+            assert isinstance(_failure(keys.create_session().generate_request("keyids", INIT_DATA)), InvalidStateError)
+        else:
+            with pytest.raises(InvalidStateError):
+                keys.create_session()
+
+    run_virtual(main())
+
+
 @pytest.mark.rule("M005")
 def test_messages_of_two_devices_are_the_same_bytes() -> None:
     async def main(key_system: str, seed: int) -> bytes:
