@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 import msgspec
 
@@ -23,6 +24,9 @@ from player.ids import KeyId
 from player.wire import release, stored_session
 from player.wire.release import Release
 from player.wire.stored_session import MAX_RECORD_BYTES, StoredKey, StoredSession
+from player.wire.strict import MAX_DOCUMENT_BYTES
+
+_LATER_BYTES: Final = 64  # by which a record grows when its times are known
 
 
 def check_storable(session: KeySession, *, persist: bool) -> None:
@@ -47,9 +51,15 @@ def recorded(session: KeySession) -> KeySession:
 def records(cdm: EmulatedCdm, slot: int) -> tuple[Record, ...]:
     """What is to be stored of a session now; nothing of a temporary one, nor before its first license.
 
-    Raises: QuotaExceededError for more keys than a record has room for.
+    Raises: QuotaExceededError for more than a record holds or a release names, which could never be acknowledged.
     """
-    return _records(cdm, cdm.ring, slot)
+    session = find(cdm.ring, slot)
+    found = _records(cdm, cdm.ring, slot)
+    if session is None or not found:
+        return ()
+    if len(_release(cdm, session)) > MAX_DOCUMENT_BYTES or len(found[0].data or b"") > MAX_RECORD_BYTES - _LATER_BYTES:
+        raise QuotaExceededError(f"{len(session.recorded)} key ids are too many for the record of a session")
+    return found
 
 
 def load(cdm: EmulatedCdm, call: Load, now: int) -> Handled:
@@ -82,11 +92,8 @@ def remove(cdm: EmulatedCdm, call: Remove, now: int) -> Handled:
         return handled
     session = replace(session, released=True)
     cdm.amend(session)
-    times = _times(cdm, session)
-    body = release.write(Release(kids=session.recorded, times=times))
-    return msgspec.structs.replace(
-        handled, message=(MessageType.LICENSE_RELEASE, body), records=records(cdm, session.slot)
-    )
+    message = MessageType.LICENSE_RELEASE, _release(cdm, session)
+    return msgspec.structs.replace(handled, message=message, records=records(cdm, session.slot))
 
 
 def acknowledge(cdm: EmulatedCdm, session: KeySession, response: bytes) -> Handled:
@@ -148,10 +155,11 @@ def _records(cdm: EmulatedCdm, ring: Ring, slot: int) -> tuple[Record, ...]:
     session = find(ring, slot)
     if session is None or not session.recorded:
         return ()
-    data = stored_session.write(_stored(cdm, session))
-    if len(data) > MAX_RECORD_BYTES:
-        raise QuotaExceededError(f"{len(data)} bytes to store of a session, at most {MAX_RECORD_BYTES} are kept")
-    return (Record(slot, data),)
+    return (Record(slot, stored_session.write(_stored(cdm, session))),)
+
+
+def _release(cdm: EmulatedCdm, session: KeySession) -> bytes:
+    return release.write(Release(kids=session.recorded, times=_times(cdm, session)))
 
 
 def _stored(cdm: EmulatedCdm, session: KeySession) -> StoredSession:

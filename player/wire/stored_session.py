@@ -33,7 +33,7 @@ from player.wire.release import Times, read_times, times_members
 from player.wire.strict import JsonObject, b64url_encode, read_object, write_object
 
 VERSION: Final = 1
-MAX_RECORD_BYTES: Final = 180 * 1024  # choice: 128 keys with ids of 512 bytes, and as many ids again
+MAX_RECORD_BYTES: Final = 180 * 1024  # choice: its key ids fit one message, and so does each license it was made of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

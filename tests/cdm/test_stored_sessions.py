@@ -368,6 +368,20 @@ def test_a_license_too_large_to_be_stored_changes_nothing() -> None:
     assert (visitor.inner.ring, visitor.shelf) == before
 
 
+def test_so_many_keys_that_their_record_would_be_too_large_are_refused() -> None:
+    visitor = Visitor(spec=CdmSpec(max_keys=10_000))
+    slot = visitor.create(LICENSE, 1)
+    for part in range(10):
+        ids = (KeyId(bytes([part, number >> 8, number & 255])) for number in range(600))
+        body = clearkey.write_license(((it, key(1)) for it in ids), LICENSE)
+        try:
+            visitor.update(slot, body)
+        except QuotaExceededError:
+            break
+    assert part > 0
+    assert len(visitor.stored(slot).keys) == part * 600
+
+
 def test_clients_in_the_same_stored_situation_share_their_ring() -> None:
     pool = Pool()
     rings = []
