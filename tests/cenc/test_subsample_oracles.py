@@ -1,7 +1,7 @@
 """Where headers end, by two tools that read them on their own: Shaka Packager encrypts, ffmpeg traces fields.
 
-Packager's maps equal ours but for the bytes that do not fill a block. Packager 3.5 leaves them clear behind the
-protected range; we, and Packager before and after, leave them in front. So rule the bindings of AV1 (in `cenc` a range
+Packager's maps equal ours but for the bytes that do not fill a block. Packager 3.5 to 3.8 leave them clear behind
+the protected range; we, and Packager before, leave them in front. So rule the bindings of AV1 (in `cenc` a range
 ends on the last byte of `decode_tile`) and of VP9 (alignment by the clear bytes that precede); ISO/IEC 23001-7 leaves
 it open for NAL units, where one subsample a NAL unit is what devices expect.
 """
