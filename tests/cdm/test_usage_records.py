@@ -14,9 +14,12 @@ from player.cdm.make import key_systems
 from player.cdm.spec import CdmSpec
 from player.clock import MILLISECOND, SECOND
 from player.eme import table
+from player.eme.access import Access, Configuration, request_access
+from player.eme.capabilities import Capability
 from player.eme.cdm import Destroyed, Lost
-from player.eme.errors import EmeTypeError
+from player.eme.errors import EmeTypeError, NotSupportedError
 from player.eme.events import Message, SessionClosed, Settled
+from player.eme.key_system import Requirement
 from player.eme.status import ClosedReason, KeyStatus, SessionType
 from player.errors import LicenseError, UsageError
 from player.ids import CLEARKEY, HIERARCHY, KeyId
@@ -62,6 +65,24 @@ def test_the_type_is_there_by_one_feature_for_all_clients(system: str) -> None:
         supports = key_systems(CdmSpec(features=features))[system]
         assert (RECORD in supports.session_types) is there
         assert (RECORD in supports.enumerated) is there
+
+
+@systems
+@pytest.mark.rule("UR01")
+def test_the_type_is_granted_with_persistent_state_only(system: str) -> None:
+    for state in Requirement:
+        asked = Configuration(
+            audio_capabilities=(Capability(content_type='audio/mp4; codecs="mp4a.40.2"'),),
+            persistent_state=state,
+            session_types=(RECORD,),
+        )
+        granted = request_access(system, [asked], key_systems(USAGE))
+        if state is Requirement.NOT_ALLOWED:
+            assert isinstance(granted, NotSupportedError)
+        else:
+            assert isinstance(granted, Access)
+            assert granted.configuration.persistent_state is Requirement.REQUIRED
+            assert granted.supports.session_types == (RECORD,)
 
 
 @systems
