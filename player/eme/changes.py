@@ -14,6 +14,8 @@ from player.eme.state import State, become, find, leave, set_expiration
 from player.eme.status import ClosedReason, MessageType
 from player.ids import Pool
 
+_SETTLED, _CLOSED, _STATUSES = Part.SETTLED, Part.CLOSED, Part.STATUSES  # hot: not looked up in the enumeration
+
 
 class Outcome(NamedTuple):
     """What a change did to its session."""
@@ -54,22 +56,27 @@ def task(order: Order, outcomes: Sequence[Outcome], settled: Settled | None = No
         if it.expiration_ms is not None
     ]
     for part in order:
-        if part is Part.SETTLED:
-            outputs += [] if settled is None else [settled]
-        elif part is Part.CLOSED:
-            outputs += [SessionClosed(session=it.row, reason=it.closed) for it in outcomes if it.closed is not None]
-        elif part is Part.STATUSES:
-            outputs += [KeyStatusesChanged(session=it.row) for it in outcomes if it.told]
-        else:
-            outputs += [message for it in outcomes for message in _messages(it)]
+        if part is _SETTLED:
+            if settled is not None:
+                outputs.append(settled)
+            continue
+        for it in outcomes:
+            told = _told(part, it)
+            if told is not None:
+                outputs.append(told)
     return outputs
 
 
-def _messages(outcome: Outcome) -> Iterator[Message]:
-    """After a session has closed nothing more is told of it (EME 6.6, Session Closed)."""
-    if outcome.message is not None and outcome.closed is None:
-        kind, body = outcome.message
-        yield Message(session=outcome.row, message_type=kind, message=body)
+def _told(part: Part, it: Outcome) -> Output | None:
+    """After a session has closed nothing more is told of it but its empty map (EME 6.6, Session Closed)."""
+    if part is _STATUSES:
+        return KeyStatusesChanged(session=it.row) if it.told else None
+    if part is _CLOSED:
+        return None if it.closed is None else SessionClosed(session=it.row, reason=it.closed)
+    if it.message is None or it.closed is not None:
+        return None
+    kind, body = it.message
+    return Message(session=it.row, message_type=kind, message=body)
 
 
 def applied(state: State, pool: Pool, changes: Iterable[SessionChange]) -> Iterator[Outcome]:

@@ -132,7 +132,7 @@ def _arm(state: State, call: SessionCall | DeviceCall, handled: Handled) -> None
     """Answers may be settled in another order than the CDM gave them: only a wake-up may put the next one off."""
     if handled.error is not None:
         return
-    if isinstance(call, Wake | Lost) or state.cdm_due is None:
+    if isinstance(call, (Wake, Lost)) or state.cdm_due is None:
         state.cdm_due = handled.wake_at
     elif handled.wake_at is not None:
         state.cdm_due = min(state.cdm_due, handled.wake_at)
@@ -152,14 +152,16 @@ def _resolved(state: State, pool: Pool, call: SessionCall, row: Session, handled
     given = next((it for it in handled.changes if it.slot == call.slot), None)
     own = _own(step, call, handled, given)
     others = [it for it in handled.changes if it is not given]
-    ends = with_children(state, [it for it in (own, *others) if it.closed is not None])
+    ends = with_children(state, [it for it in (own, *others) if it.closed is not None]) if others or own.closed else {}
     found = handled.value is not False
     first = apply(state, pool, row, ends.pop(call.slot, own), _moves(step, found=found), always=step is REMOVE)
     value = found if step is LOAD else None
     settled = Settled(call=call, error=None, session=first.row, value=value)
-    outcomes = [first, *applied(state, pool, ends.values())]
+    outcomes = [first, *applied(state, pool, ends.values())] if ends else [first]
     outputs = task(_order(step, handled.settles), outcomes, settled)
-    return (*outputs, *_monitored(state, pool, [it for it in others if it.slot not in ends]))
+    if others:
+        outputs += _monitored(state, pool, [it for it in others if it.slot not in ends])
+    return tuple(outputs)
 
 
 def _own(step: Step, call: SessionCall, handled: Handled, own: SessionChange | None) -> SessionChange:
