@@ -152,11 +152,22 @@ class Pool:
         try:
             return self._memo[key]
         except KeyError:
-            if len(self._memo) >= self._limit:
-                self._memo.clear()
-            result = self._memo[key] = step(*args)
-            return result
+            return self._kept(key, step(*args))
+
+    def lead(self, step: Callable[..., Any], *args: Hashable) -> Any:
+        """As `remember`, of a step from one value to another: what it gives is interned, once, when it is computed."""
+        key = (step, *args)
+        try:
+            return self._memo[key]
+        except KeyError:
+            return self._kept(key, self.intern(step(*args)))
 
     def count(self, kind: type) -> int:
         """Distinct interned values of a type; a storm reports it."""
         return sum(1 for value in self._values if isinstance(value, kind))
+
+    def _kept(self, key: tuple[Hashable, ...], result: T) -> T:
+        if len(self._memo) >= self._limit:
+            self._memo.clear()
+        self._memo[key] = result
+        return result

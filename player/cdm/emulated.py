@@ -95,7 +95,8 @@ class EmulatedCdm:
             return Handled(error="TypeError", reason=error.message)
         if self.usages is not None and self.law.keep is not None:
             handled = self.law.keep(self, before, handled, now)
-        return msgspec.structs.replace(handled, wake_at=self._wake_at(now))
+        wake_at = self._wake_at(now)
+        return handled if wake_at is None else msgspec.structs.replace(handled, wake_at=wake_at)
 
     def wall(self, now: int) -> int | None:
         """µs since the epoch; None on a device without a clock."""
@@ -120,7 +121,7 @@ class EmulatedCdm:
     def put(self, session: KeySession, term: Term = NO_TERM) -> None:
         """Enter a session, or what an update made of it, as the most recently updated one."""
         if self.terms is None and term == NO_TERM:
-            self.ring = self.pool.intern(self.pool.remember(entered, self.ring, session))
+            self.ring = self.pool.lead(entered, self.ring, session)
             return
         others = [(it, held) for it, held in self._pairs() if it.slot != session.slot]
         self._store([*others, (session, term)])
@@ -224,6 +225,8 @@ class EmulatedCdm:
         return any(at.status(session, key) is KeyStatus.OUTPUT_DOWNSCALED for session, key in serving)
 
     def _wake_at(self, now: int) -> int | None:
+        if self.usages is None and self._is_still():
+            return None
         turn = None if self._is_still() else self.at(now).next_change()
         due = None if self.usages is None else usage.next_due(self.usages)
         instant = min((it for it in (turn, due) if it is not None), default=None)
@@ -231,7 +234,7 @@ class EmulatedCdm:
 
     def _is_still(self) -> bool:
         """Whether time has nothing to change; most clients, most of the time."""
-        return not self.spec.clock or (self.terms is None and bool(self.pool.remember(is_still, self.ring)))
+        return not self.spec.clock or (self.terms is None and is_still(self.ring))
 
     def _pairs(self) -> list[tuple[KeySession, Term]]:
         return list(zip(self.ring, self.terms or repeat(NO_TERM), strict=False))

@@ -151,7 +151,7 @@ class RingAt(NamedTuple):
 
 
 def is_still(ring: Ring) -> bool:
-    """Without terms, time changes nothing here."""
+    """Without terms, time changes nothing here. A walk costs less than the hash by which it would be remembered."""
     return not any(session.end_ms or any(key.start_ms for key in session.keys) for session in ring)
 
 

@@ -66,7 +66,7 @@ def expiration_ms(state: State, slot: int) -> int:
 
 def enter(state: State, pool: Pool, session_type: SessionType) -> Session:
     """Add a session at the end of the table."""
-    state.table = pool.intern(pool.remember(_entered, state.table, session_type))
+    state.table = pool.lead(_entered, state.table, session_type)
     state.sessions_made += 1
     state.ends = None if state.ends is None else (*state.ends, 0)
     return state.table[-1]
@@ -74,14 +74,14 @@ def enter(state: State, pool: Pool, session_type: SessionType) -> Session:
 
 def ask(state: State, pool: Pool, slot: int, init_data_type: str, init_data: bytes) -> None:
     """A request is under way."""
-    state.table = pool.intern(pool.remember(_asked, state.table, slot, init_data_type, init_data))
+    state.table = pool.lead(_asked, state.table, slot, init_data_type, init_data)
 
 
 def become(
     state: State, pool: Pool, slot: int, to: SessionState, statuses: Statuses | None = None, parent: int | None = None
 ) -> Session:
     """Another state, key statuses or parent, None: the same as before; gives the row as it is now."""
-    table: Table = pool.intern(pool.remember(_became, state.table, slot, to, statuses, parent))
+    table: Table = pool.lead(_became, state.table, slot, to, statuses, parent)
     state.table = table
     return table[_place(table, slot)]
 
@@ -89,7 +89,7 @@ def become(
 def leave(state: State, pool: Pool, slot: int) -> None:
     """Take a session off the table; its slot is free again."""
     place = _place(state.table, slot)
-    state.table = pool.intern(pool.remember(_left, state.table, slot))
+    state.table = pool.lead(_left, state.table, slot)
     if state.ends is not None:
         _put_ends(state, (*state.ends[:place], *state.ends[place + 1 :]))
 
