@@ -73,11 +73,7 @@ class Client:
     def call(self, call: SessionCall | DeviceCall) -> tuple[Output, ...]:
         handled = self.cdm.handle(call, self.now, self.draw)
         assert isinstance(handled, Handled)
-        outputs = table.settle(self.state, self.pool, call, handled)
-        for output in outputs:
-            if isinstance(output, Settled) and output.error is not None:
-                raise output.error
-        return outputs
+        return seen(table.settle(self.state, self.pool, call, handled))
 
     def request(self, init_data: bytes, init_data_type: str = "cenc") -> tuple[Output, ...]:
         """createSession and generateRequest; the new session is the last of the table."""
@@ -132,6 +128,15 @@ class Client:
         if isinstance(given, EmeError):
             raise given
         return given
+
+
+def seen(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+    """Raises the error of a call that was refused; then it is all that is told."""
+    for output in outputs:
+        if isinstance(output, Settled) and output.error is not None:
+            assert outputs == (output,), "refused, and yet something is told"
+            raise output.error
+    return outputs
 
 
 def sample(place: int, number: int) -> Sample:

@@ -6,13 +6,13 @@ from player.cdm.make import key_systems
 from player.cdm.spec import CdmSpec
 from player.eme import table
 from player.eme.cdm import DeviceCall, Handled, Load, Record, SessionCall
-from player.eme.events import Output, Settled
+from player.eme.events import Output
 from player.eme.status import KeyStatus, SessionType
 from player.ids import CLEARKEY, KeyId, Pool
 from player.wire import clearkey, keyids, stored_session
 from player.wire.hierarchy import Policy
 from player.wire.stored_session import StoredSession
-from tests.cdm.client import Client, key, kid, license_
+from tests.cdm.client import Client, key, kid, license_, seen
 
 USAGE = CdmSpec(features=("persistent_usage_record",))
 LICENSE, RECORD = SessionType.PERSISTENT_LICENSE, SessionType.PERSISTENT_USAGE_RECORD
@@ -31,11 +31,7 @@ class Visitor(Client):
         handled = self.cdm.handle(call, self.now, self.draw)
         assert isinstance(handled, Handled)
         self.save(handled.records)
-        outputs = table.settle(self.state, self.pool, call, handled)
-        for output in outputs:
-            if isinstance(output, Settled) and output.error is not None:
-                raise output.error
-        return outputs
+        return seen(table.settle(self.state, self.pool, call, handled))
 
     def save(self, records: tuple[Record, ...]) -> None:
         for record in records:
