@@ -44,6 +44,11 @@ class Fetch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     body: bytes | None = None
     byte_range: ByteRange | None = None
     timeout_us: int = 10_000_000  # whole exchange; 0: none
+    connect_timeout_us: int = 0  # until the connection stands; 0: none
+    stall_timeout_us: int = 0  # without a byte, once the answer has begun; 0: none
+    query: str = ""  # added to the URL on the wire, and no part of the resource's name (CMCD)
+    progress: bool = False  # send `Progress` while the body arrives
+    parts: bool = False  # and with it each fragment of a media segment as soon as it is whole
     intended: int = 0  # µs on the run clock: when the machine wanted it to leave
     track: int = -1  # number of the track buffer; index, init and media
     context: InitSegment | None = None  # media: the init segment that explains it
@@ -108,10 +113,27 @@ class Fetched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     parsed: Parsed | KeystormError | None = None
     sent_at: int = 0  # µs on the run clock
     done_at: int = 0
+    moved_bytes: int = -1  # a chunked transfer: what arrived in `moved_us`, the time without the waits for the server
+    moved_us: int = -1
 
     def __repr__(self) -> str:
         """The body of a license may hold keys in the clear: only its size is shown."""
         return f"Fetched({self.action.kind} {self.url!r}, status={self.status}, body=<{len(self.body)} bytes>)"
+
+
+class Progress(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """More of the body of a fetch under way has come; only where `Fetch.progress` or `Fetch.parts` asks for it.
+
+    `parsed`: fragments that are whole now, each told once and in order; their `data` counts from the start of `body`.
+    """
+
+    action: Fetch
+    received: int  # bytes of the body so far
+    total: int | None  # bytes of the body, where the head of the answer says so
+    sent_at: int  # µs on the run clock
+    at: int
+    body: bytes = b""
+    parsed: MediaSegment | None = None
 
 
 class FetchFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -133,4 +155,4 @@ class Stop(msgspec.Struct, frozen=True, gc=False):
     """End now, as if the duration were over."""
 
 
-Result = Start | Fetched | FetchFailed | CdmDone | Stop
+Result = Start | Fetched | FetchFailed | Progress | CdmDone | Stop

@@ -18,6 +18,13 @@ def wait_us(failed: int) -> int:
     return min(_FIRST_WAIT_MS << min(failed - 1, 4), _LONGEST_WAIT_MS) * MILLISECOND
 
 
+def transfer(result: Fetched) -> tuple[int, int]:
+    """Bytes and µs that tell of the network: not of the time in which the server had nothing to send."""
+    if result.moved_us >= 0:
+        return result.moved_bytes, result.moved_us
+    return len(result.body), result.done_at - result.sent_at
+
+
 def error_of(result: Fetched | FetchFailed) -> KeystormError:
     """One line that names the URL and what came instead."""
     if isinstance(result, FetchFailed):

@@ -18,7 +18,7 @@ from player.drm.keys import ExtendedStatus
 from player.drm.state import State as DrmState
 from player.eme.element import Element
 from player.eme.table import State as EmeState
-from player.engine import announcing, keys, licensing, playback, presentation, segments, settling
+from player.engine import announcing, arriving, keys, licensing, playback, presentation, segments, settling
 from player.engine.actions import (
     Action,
     Cancel,
@@ -28,6 +28,7 @@ from player.engine.actions import (
     FetchFailed,
     FetchKind,
     Finish,
+    Progress,
     Result,
     Start,
     Stop,
@@ -126,6 +127,8 @@ class Machine:
                 _FETCHED[result.action.kind](self, result, now)
             case FetchFailed():
                 _FAILED[result.action.kind](self, result, now)
+            case Progress():
+                arriving.progressed(self, result, now)
             case Start():
                 presentation.start(self, now)
             case Stop():

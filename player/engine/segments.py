@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from player.clock import us
 from player.eme import element
 from player.engine import announcing, decrypting, tracks
-from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind
-from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, wait_us
+from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind, Progress
+from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, transfer, wait_us
 from player.engine.spec import Media
 from player.engine.track import Track
 from player.errors import KeystormError, ManifestError, MediaError
@@ -17,13 +17,15 @@ from player.isobmff.sidx import SegmentIndex
 from player.mpd.availability import available_at, leaves_at
 from player.mpd.model import Resource, Segment
 from player.stream import choice
-from player.stream.buffer import FOREVER, Pending
+from player.stream.buffer import FOREVER, NEVER, Pending
 from player.stream.events import SegmentFailed, SegmentLoaded
 
 if TYPE_CHECKING:
     from player.engine.machine import Machine
 
-FETCH_TIMEOUT_US: Final = us(10)
+FETCH_TIMEOUT_US: Final = us(10)  # and the duration of a segment that comes while it is made
+CONNECT_TIMEOUT_US: Final = us(5)
+STALL_TIMEOUT_US: Final = us(5)
 
 # ── fetching ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -131,11 +133,15 @@ def _fetch(
     intended: int,
     context: InitSegment | None = None,
 ) -> None:
+    made = None if kind is not FetchKind.MEDIA or track.coming is None or track.coming.complete else track.coming
     track.request = Fetch(
         kind=kind,
         url=resource.url,
         byte_range=resource.byte_range,
-        timeout_us=FETCH_TIMEOUT_US,
+        timeout_us=FETCH_TIMEOUT_US + (0 if made is None else made.end_us - made.start_us),
+        connect_timeout_us=CONNECT_TIMEOUT_US,
+        stall_timeout_us=STALL_TIMEOUT_US,
+        parts=made is not None,
         intended=intended,
         track=track.number,
         context=context,
@@ -186,16 +192,37 @@ def media_fetched(m: Machine, result: Fetched, now: int) -> None:
 
 def _take(m: Machine, track: Track, segment: Segment, media: MediaSegment, result: Fetched, now: int) -> None:
     """Fragments that were read, in order; those before a fault count as well."""
-    duration = result.done_at - result.sent_at
-    track.estimate = choice.measured(track.estimate, len(result.body), duration, m.spec.profile.stream)
+    moved_bytes, moved_us = transfer(result)
+    track.estimate = choice.measured(track.estimate, moved_bytes, moved_us, m.spec.profile.stream)
     fragments = _own(track, result.action.context, media)
     if m.hears(SegmentLoaded):
         m.tell(_loaded(track, segment, fragments, len(result.body)))
-    for fragment in fragments:
-        announcing.announce_fragment(m, track, fragment, now)
-        _push(m, track, fragment, segment, result)
+    _push_all(m, track, segment, fragments, result, now)
+    track.taken_us = NEVER
     if not fragments:
         track.skip(segment.end_us)
+
+
+def take_part(m: Machine, track: Track, segment: Segment, result: Progress, now: int) -> None:
+    """Fragments of a segment that is still arriving."""
+    if result.parsed is not None:
+        _push_all(m, track, segment, _own(track, result.action.context, result.parsed), result, now)
+        track.taken_us = track.loaded_us
+
+
+def _push_all(
+    m: Machine,
+    track: Track,
+    segment: Segment,
+    fragments: tuple[Fragment, ...],
+    result: Fetched | Progress,
+    now: int,
+) -> None:
+    """Those that were taken while they arrived are not taken again."""
+    for fragment in fragments:
+        if _start(track, fragment, segment) >= track.taken_us:
+            announcing.announce_fragment(m, track, fragment, now)
+            _push(m, track, fragment, segment, result)
 
 
 def _loaded(track: Track, segment: Segment, fragments: tuple[Fragment, ...], size: int) -> SegmentLoaded:
@@ -255,7 +282,7 @@ def _placed(error: KeystormError, url: str) -> KeystormError:
 
 def _lose(m: Machine, track: Track, segment: Segment, code: str, reason: str) -> None:
     """Playback goes on over this segment; what is missing is counted."""
-    track.last, track.attempts = segment, 0
+    track.last, track.attempts, track.taken_us = segment, 0, NEVER
     m.stream.lost_us += segment.end_us - max(segment.start_us, min(track.loaded_us, segment.end_us))
     track.skip(segment.end_us)
     if m.hears(SegmentFailed):
@@ -273,7 +300,7 @@ def _own(track: Track, init: InitSegment | None, media: MediaSegment) -> tuple[F
     return tuple(f for f in media.fragments if own is not None and f.track_id == own.id and f.samples)
 
 
-def _push(m: Machine, track: Track, fragment: Fragment, segment: Segment, result: Fetched) -> None:
+def _push(m: Machine, track: Track, fragment: Fragment, segment: Segment, result: Fetched | Progress) -> None:
     first, last = fragment.data
     buffer = bytearray(result.body[first:last]) if m.spec.media is Media.FULL else None
     start_us = _start(track, fragment, segment)

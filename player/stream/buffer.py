@@ -88,6 +88,7 @@ class TrackBuffer(Generic[R]):
         "representation",
         "request",
         "switched_at",
+        "taken_us",
     )
 
     def __init__(self, number: int, start_us: int) -> None:
@@ -113,6 +114,7 @@ class TrackBuffer(Generic[R]):
         self.period_number = 0
         self.estimate = NOTHING_MEASURED
         self.switched_at = NEVER
+        self.taken_us = NEVER  # up to here fragments of the coming segment were taken while it arrived
 
     @property
     def kind(self) -> str:
@@ -143,7 +145,7 @@ class TrackBuffer(Generic[R]):
         """What was fetched and cannot be played goes; fetching begins again at the end of what can."""
         self.pending, self.loaded_us = (), self.ready_us
         self.last = self.coming = self.request = None
-        self.attempts, self.held_until, self.ended = 0, -1, False
+        self.attempts, self.held_until, self.taken_us, self.ended = 0, -1, NEVER, False
 
     def skip(self, end_us: int) -> None:
         """Media up to here will never come: playback goes over it."""
