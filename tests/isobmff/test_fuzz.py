@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from player.isobmff.model import BrokenSegmentError
 from player.isobmff.segment import parse_media
+from tests.fuzzing import fuzz
 from tests.isobmff.build import encv, moov, record, u32
 from tests.isobmff.malformed import Case, broken_by_hand
 from tests.isobmff.seeds import SEEDS
 from tests.isobmff.targets import TARGETS
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_the_seeds_hold() -> None:
@@ -49,23 +45,6 @@ def test_found_containers_that_end_beyond_their_parents(target: str) -> None:
     """Descended into at any depth, once."""
     path = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"mvex") * 3
     TARGETS[target](b"".join(u32(1 << 20) + kind for kind in path) + moov(encv(record())))
-
-
-def fuzz(folder: Path, *options: str, timeout: int) -> str:
-    if importlib.util.find_spec("atheris") is None:
-        pytest.skip("atheris is not installed (wheels exist for Linux on x86-64)")
-    run = subprocess.run(
-        [sys.executable, ROOT / "tools" / "fuzz", "--folder", folder, *options],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        timeout=timeout,
-    )
-    found = [path.name for path in folder.iterdir() if path.is_file()]
-    assert not found, f"{found}: {run.stderr[-2000:]}"
-    assert run.returncode == 0, run.stderr[-2000:]
-    return run.stderr
 
 
 def test_a_few_thousand_inputs_find_nothing(tmp_path: Path) -> None:
