@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from player.cdm.quirks import names
 from player.eme.cdm import Cdm
 from player.eme.key_system import KeySystem
 
@@ -21,3 +22,7 @@ class OwnCdm:
     supports: KeySystem
     make: Callable[[int], Cdm]
     quirks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises: UsageError for a deviation that nobody knows."""
+        object.__setattr__(self, "quirks", names.expanded(self.quirks))

@@ -9,8 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from player.cdm.device import Device
-from player.cdm.quirks import QUIRKS
-from player.eme.element_quirks import ELEMENT_QUIRKS
+from player.cdm.quirks import names
 from player.errors import UsageError
 from player.ids import ContentKey, KeyId
 from player.wire.hierarchy import Output
@@ -20,7 +19,6 @@ PERSISTENT_USAGE_RECORD: Final = "persistent_usage_record"
 FEATURES: Final = frozenset({EMBEDDED_KEYS, PERSISTENT_USAGE_RECORD})
 MAX_ACCURACY_S: Final = 60.0  # persistent-usage-record draft: the key usage accuracy is at most a minute
 MAX_KEYS_PER_SESSION: Final = 128  # choice: as Chromium; EME asks for a high minimum
-NEEDS_ATTACH: Final = frozenset({"attach_first", "attach_first:needs_attach"})  # quirks, Q32
 CREATE_FAILS: Final = ("InvalidStateError", "NotSupportedError", "QuotaExceededError")  # EME 4.2 createMediaKeys, 2.9
 ROOT_WINDOW_PERIODS: Final = 16  # whose embedded keys a merged root keeps; a choice: as many as children are kept
 
@@ -58,6 +56,7 @@ class OnSessionLimit(StrEnum):
 class CdmSpec:
     """One device. Raises: UsageError for a name that nobody knows.
 
+    `quirks`: names of `cdm.quirks.table`, `NAME[:AMOUNT][:FORM]`; a preset is kept as the deviations it stands for.
     `roots`: root keys baked into the device. `single_session`: embedded keys join the root's session (old devices),
     which keeps those of the newest `root_window_periods`. `max_sessions` None: no limit.
     `hdcp`: what the emulated display can do, "" nothing. `downscale_hdcp`: a display that can do this much shows at
@@ -95,7 +94,7 @@ class CdmSpec:
 
     def __post_init__(self) -> None:
         _known("feature", self.features, FEATURES)
-        _known("quirk", self.quirks, (*QUIRKS, *ELEMENT_QUIRKS, *NEEDS_ATTACH))
+        object.__setattr__(self, "quirks", names.expanded(self.quirks))
         _known("answer to a missing root key", (self.on_missing_root,), tuple(OnMissingRoot))
         _known("HDCP version", (self.hdcp, self.downscale_hdcp), ("", *Output))
         _known("use of a restricted output", (self.output_restricted,), tuple(OutputRestricted))
@@ -128,9 +127,10 @@ class CdmSpec:
 
     def device(self) -> Device:
         """The device before anything has happened to it."""
+        restricted = names.is_on(self.quirks, "output_restricted")  # Q16: until another display is attached
         return Device(
-            hdcp=self.hdcp,
-            downscale_hdcp=self.downscale_hdcp,
+            hdcp="" if restricted else self.hdcp,
+            downscale_hdcp="" if restricted else self.downscale_hdcp,
             passes=self.output_restricted == OutputRestricted.PASS,
             roots=tuple(self.roots.items()),
         )

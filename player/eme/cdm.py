@@ -130,7 +130,7 @@ class Settles(StrEnum):
 
     IN_ORDER = "in order"
     LAST = "last"  # events come before their promise
-    NEVER = "never"
+    NEVER = "never"  # and where the answer holds no change, its task does not run at all
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -154,6 +154,7 @@ class SessionChange(msgspec.Struct, frozen=True, gc=False):
     closed: ClosedReason | None = None
     announce: bool = False  # tell the map even if it is the old one: remove, close; devices that always do
     message: tuple[MessageType, bytes] | None = None  # one that no call of this session asked for, such as a renewal
+    again: bool = False  # it closes, and its map is told once more after that: a deviation of real devices
 
 
 class Handled(msgspec.Struct, frozen=True, gc=False):

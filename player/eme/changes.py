@@ -25,6 +25,7 @@ class Outcome(NamedTuple):
     expiration_ms: int | None  # set where it changed
     closed: ClosedReason | None
     message: tuple[MessageType, bytes] | None
+    again: bool = False  # told of once more after it has closed
 
 
 def with_children(state: State, ends: Iterable[SessionChange]) -> dict[int, SessionChange]:
@@ -64,6 +65,7 @@ def task(order: Order, outcomes: Sequence[Outcome], settled: Settled | None = No
             told = _told(part, it)
             if told is not None:
                 outputs.append(told)
+    outputs += [KeyStatusesChanged(session=it.row) for it in outcomes if it.again]
     return outputs
 
 
@@ -95,7 +97,7 @@ def apply(
         leave(state, pool, row.slot)
         parent = row.parent if it.parent is None else it.parent
         ended = replace(row, state=moved(row, ENDED), statuses=(), parent=parent)
-        return Outcome(ended, True, None, it.closed, None)
+        return Outcome(ended, True, None, it.closed, None, it.again)
     to = row.state if step is None else moved(row, step)
     now = become(state, pool, row.slot, to, it.statuses, it.parent)
     expires = it.expiration_ms is not None and set_expiration(state, row.slot, it.expiration_ms)

@@ -33,6 +33,9 @@ class ElementQuirks:
     needs_keys_before_clear: bool = False  # no sample of protected content, clear or not, is decoded without MediaKeys
     set_media_keys_hangs: bool = False  # its promise never settles
     media_keys_single_use: bool = False  # MediaKeys that served one content decrypt no other
+    needs_encryption_info: bool = False  # with MediaKeys, media whose init segment tells of no protection fails
+    duplicated_pssh: bool = False  # the encrypted event has every box twice
+    zero_default_kid: bool = False  # init segments name the zero key id, those of clear tracks too
 
 
 NO_QUIRKS: Final = ElementQuirks()
@@ -47,6 +50,9 @@ _BY_NAME: Final[Mapping[str, ElementQuirks]] = MappingProxyType(
         "media_keys_single_use": ElementQuirks(media_keys_single_use=True),
         "attach_first": ElementQuirks(needs_keys_before_clear=True),
         "attach_first:needs_keys_before_clear": ElementQuirks(needs_keys_before_clear=True),
+        "attach_first:needs_encryption_info": ElementQuirks(needs_encryption_info=True),
+        "fragile_pssh:duplicated": ElementQuirks(duplicated_pssh=True),
+        "zero_default_kid": ElementQuirks(zero_default_kid=True),
         "error_instead_of_waitingforkey": ElementQuirks(error_instead_of_waiting=True),
         "buffered_data_sticks": ElementQuirks(buffered_data_sticks=True),
     }

@@ -56,6 +56,9 @@ class KeySystem:
     `enumerated`: the session types that exist at all; any other name is no MediaKeySessionType.
     `state_needs_session`: it keeps state for sessions only, so "required" must come with a persistent session type.
     `needs_attach`: no session can be made before the MediaKeys are attached to an element.
+    `needs_encrypted_event`: nor before an element that they are attached to has told of init data.
+    `channel_per_key`: each key id must be asked for before its samples are pushed, whatever license brought its key.
+    `empty_policy`: a policy without members is judged. `any_case`: types of init data are known in any letter case.
     `shareable`: one CDM can serve several elements, where the user agent lets it.
     `create_after_loss`: with the CDM gone for good it is generateRequest and load that fail, not yet createSession.
     """
@@ -68,5 +71,9 @@ class KeySystem:
     state_needs_session: bool = False
     server_certificate: bool = False
     needs_attach: bool = False
+    needs_encrypted_event: bool = False
+    channel_per_key: bool = False
+    empty_policy: bool = False
+    any_case: bool = False
     shareable: bool = False
     create_after_loss: bool = False

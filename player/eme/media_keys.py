@@ -25,7 +25,9 @@ def set_server_certificate(
     return SetServerCertificate(certificate) if certificate else EmeTypeError("the certificate is empty")
 
 
-def get_status_for_policy(policy: object, members: Mapping[str, object]) -> GetStatusForPolicy | EmeTypeError:
+def get_status_for_policy(
+    policy: object, members: Mapping[str, object], *, takes_empty: bool = False
+) -> GetStatusForPolicy | EmeTypeError:
     """Step 1 and the first pass over the members: there is one, and each is known and of its type.
 
     `policy` is a mapping or None; `members` are added to it.
@@ -33,6 +35,8 @@ def get_status_for_policy(policy: object, members: Mapping[str, object]) -> GetS
     if policy is not None and not isinstance(policy, Mapping):
         return EmeTypeError("a policy is a mapping")
     policy = {**(policy or {}), **members}
+    if not policy and takes_empty:
+        return GetStatusForPolicy("")
     if not policy:
         return EmeTypeError("the policy has no member")
     unknown = [name for name in policy if name != MIN_HDCP_VERSION]

@@ -73,9 +73,16 @@ class Load(NamedTuple):
 
 
 def create_session(
-    state: State, pool: Pool, session_type: str = SessionType.TEMPORARY, *, attached: bool = True
+    state: State,
+    pool: Pool,
+    session_type: str = SessionType.TEMPORARY,
+    *,
+    attached: bool = True,
+    told_encrypted: bool = True,
 ) -> int:
     """EME 5 createSession: the slot of the new session. `attached`: whether an element uses these MediaKeys.
+
+    `told_encrypted`: whether such an element has told of init data.
 
     Raises: EmeTypeError for a type that EME does not have, NotSupportedError for one that was not granted,
     InvalidStateError where the CDM is gone for good, or works only once it is attached.
@@ -89,6 +96,8 @@ def create_session(
         raise NotSupportedError(f"sessions of type {kind} are not supported here")
     if state.supports.needs_attach and not attached:
         raise InvalidStateError("this key system makes sessions only once it is attached to a media element")
+    if state.supports.needs_encrypted_event and not told_encrypted:
+        raise InvalidStateError("this key system makes sessions only once an element has told of init data")
     return enter(state, pool, kind).slot
 
 
@@ -197,7 +206,8 @@ def _wrong_arguments(supports: KeySystem, init_data_type: str, init_data: bytes)
         return EmeTypeError("the init data has no type")
     if not init_data:
         return EmeTypeError("the init data is empty")
-    if init_data_type not in supports.init_data_types:
+    known = init_data_type.lower() if supports.any_case else init_data_type
+    if known not in supports.init_data_types:
         return NotSupportedError(f"init data of type {init_data_type!r}")
     return None
 

@@ -72,7 +72,7 @@ def _call(state: State, pool: Pool, call: SessionCall, handled: Handled) -> tupl
     late = _overtaken(state, call, row)
     if row is None or late is not None:
         return () if late is None else (late,)
-    if handled.settles is Settles.NEVER and _STEPS[type(call)] in _FIRST:
+    if handled.settles is Settles.NEVER and (_STEPS[type(call)] in _FIRST or not handled.changes):
         return ()  # its task never runs
     if handled.error is not None:
         return _rejected(state, pool, call, row, handled)
@@ -167,8 +167,7 @@ def _resolved(state: State, pool: Pool, call: SessionCall, row: Session, handled
 def _own(step: Step, call: SessionCall, handled: Handled, own: SessionChange | None) -> SessionChange:
     """What became of the call's own session, with what EME does to it whatever the CDM says."""
     if own is None:
-        closes = step is CLOSE and handled.settles is not Settles.NEVER
-        own = SessionChange(slot=call.slot, closed=ClosedReason.CLOSED_BY_APPLICATION if closes else None)
+        own = SessionChange(slot=call.slot, closed=ClosedReason.CLOSED_BY_APPLICATION if step is CLOSE else None)
     message = handled.message or own.message
     expiration_ms = 0 if step is REMOVE else own.expiration_ms  # EME 6.6 remove: NaN
     if message is own.message and expiration_ms == own.expiration_ms:

@@ -81,7 +81,7 @@ def _read_boxes(m: Machine, boxes: bytes, origin: Origin, unit: Unit | None) -> 
 
 def announce_init(m: Machine, track: Track, init: InitSegment, now: int) -> None:
     """An init segment was read: its boxes, and the default key ids of what the manifest did not name."""
-    kids = init.default_kids
+    kids = tuple(kid for kid in init.default_kids if not kid.is_zero)  # zero: no default key, and no key to ask for
     if not (kids or init.init_data or any(e.protection for t in init.tracks for e in t.entries)):
         return
     open_key_system(m)

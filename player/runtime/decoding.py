@@ -178,6 +178,9 @@ class Decoding:
         if self.error is not None or self._needs_keys_first(keys):
             return
         for track in self._all():
+            if self._lacks_encryption_info(track, keys):
+                self._fail(track.number, "its init segment tells of no protection")
+                return
             decrypt = None if keys is None or not ask else keys.decrypt
             stop = attempt(track.number, partial(_queue, track), decrypt, partial(self._release, track))
             if stop is not None and stop.error:
@@ -192,6 +195,13 @@ class Decoding:
             return False
         flags.stops(self.element)
         return True
+
+    def _lacks_encryption_info(self, track: TrackBuffer[None], keys: Keys | None) -> bool:
+        """Some decoders that have keys fail on media whose init segment tells of no protection."""
+        if not self._quirks.needs_encryption_info or keys is None or not track.pending:
+            return False
+        init = track.pending[0].init
+        return init is not None and not any(entry.protection for it in init.tracks for entry in it.entries)
 
     def _is_protected(self) -> bool:
         return bool(self._kids) or any(p.fragment.kids for track in self._all() for p in track.pending)

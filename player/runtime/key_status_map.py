@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from player.eme.buffer_source import copied
 from player.eme.cdm import Statuses
@@ -16,10 +17,11 @@ class KeyStatusMap:
     An iterator is a snapshot. Key ids may be given as any BufferSource; anything else raises EmeTypeError.
     """
 
-    __slots__ = ("_read",)
+    __slots__ = ("_read", "_swapped")
 
-    def __init__(self, read: Callable[[], Statuses]) -> None:
+    def __init__(self, read: Callable[[], Statuses], *, swapped: bool = False) -> None:
         self._read = read
+        self._swapped = swapped  # entries and callbacks have key id and status the other way round, as in old browsers
 
     @property
     def size(self) -> int:
@@ -48,11 +50,14 @@ class KeyStatusMap:
     def items(self) -> Iterator[tuple[KeyId, KeyStatus]]:
         return iter(self._read())
 
-    entries = items
+    def entries(self) -> Iterator[tuple[Any, Any]]:
+        """Pairs of key id and status."""
+        return iter([(status, kid) if self._swapped else (kid, status) for kid, status in self._read()])
 
-    def for_each(self, callback: Callable[[KeyStatus, KeyId], object]) -> None:
-        for kid, status in self._read():
-            callback(status, kid)
+    def for_each(self, callback: Callable[[Any, Any], object]) -> None:
+        """`callback(status, key_id)`."""
+        for first, second in self.entries():
+            callback(second, first)
 
     def __iter__(self) -> Iterator[tuple[KeyId, KeyStatus]]:
         return self.items()

@@ -31,7 +31,8 @@ class KeysCalls:
         return self._begin(lambda: media_keys.set_server_certificate(self._supports, copied(certificate)))
 
     def get_status_for_policy(self, policy: object, members: Mapping[str, object]) -> asyncio.Future[KeyStatus]:
-        return self._begin(lambda: media_keys.get_status_for_policy(policy, members))
+        takes_empty = self._supports.empty_policy
+        return self._begin(lambda: media_keys.get_status_for_policy(policy, members, takes_empty=takes_empty))
 
     def dispose(self) -> None:
         """Promises under way are cancelled; later calls fail with InvalidStateError."""

@@ -54,6 +54,7 @@ class MediaElement:
         self._listeners = Listeners()
         self._attachment: Attachment[MediaKeys] = Attachment()
         self._spent: MediaKeys | None = None  # keys that served an earlier content, where they serve one only
+        self._told_encrypted = False
         self._content = 0  # counts the loads
         self._sources: dict[int, _Source] = {}
         self._decoding = self._empty()
@@ -130,6 +131,11 @@ class MediaElement:
         if after is not None and after is not before:
             after.elements = (*after.elements, self)
 
+    @property
+    def told_encrypted(self) -> bool:
+        """Whether this content has told of init data."""
+        return self._told_encrypted
+
     def attempt_to_resume(self) -> None:
         """A task of the page, after a change of key statuses or of the keys themselves."""
         self._decoding.attempt_to_resume()
@@ -179,6 +185,7 @@ class MediaElement:
         if self._quirks.media_keys_single_use:
             self._spent = self._attachment.keys
         self._content += 1
+        self._told_encrypted = False
         self._sources.clear()
         self._decoding = self._empty()
         self.paused = True
@@ -222,6 +229,8 @@ class MediaElement:
     def _encrypted(self, source: int, init_data_type: str, init_data: bytes) -> None:
         """Initialization Data Encountered (EME 7.4): each time, and without content where the page may not look in."""
         it = self._source(source)
+        self._told_encrypted = True
+        init_data += init_data if self._quirks.duplicated_pssh else b""
         kind, data = (init_data_type, init_data) if it.cors_same_origin else ("", None)
         self._tell(Encrypted(track=it.number, init_data_type=kind, init_data=data))
 

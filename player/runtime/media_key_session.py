@@ -12,6 +12,7 @@ from player.eme.errors import EmeTypeError
 from player.eme.events import ExpirationChanged, KeyStatusesChanged, Message, SessionClosed
 from player.eme.session import Session, SessionState
 from player.eme.status import ClosedReason
+from player.eme.surface_quirks import AS_WRITTEN, SurfaceQuirks
 from player.errors import EmeError
 from player.runtime.key_status_map import KeyStatusMap
 from player.runtime.listeners import EventStream, Listeners
@@ -37,10 +38,10 @@ class Calls(Protocol):
 class MediaKeySession:
     """Methods give a future and never raise: a check that fails gives one that has failed already (EME 6.6).
 
-    `closed` resolves once, with the reason; it is never rejected.
+    `closed` resolves once, with the reason (None on devices that give none); it is never rejected.
     """
 
-    def __init__(self, calls: Calls, number: int, row: Session) -> None:
+    def __init__(self, calls: Calls, number: int, row: Session, quirks: SurfaceQuirks = AS_WRITTEN) -> None:
         self._calls = calls
         self._number = number
         self._row = row
@@ -48,8 +49,9 @@ class MediaKeySession:
         self._listeners = Listeners()
         self.session_id = ""
         self.parent: MediaKeySession | None = None
-        self.closed: asyncio.Future[ClosedReason] = asyncio.get_running_loop().create_future()
-        self.key_statuses = KeyStatusMap(lambda: self._row.statuses)
+        self._quirks = quirks
+        self.closed: asyncio.Future[ClosedReason | None] = asyncio.get_running_loop().create_future()
+        self.key_statuses = KeyStatusMap(lambda: self._row.statuses, swapped=quirks.swapped_for_each)
 
     @property
     def expiration(self) -> float:
@@ -116,7 +118,7 @@ class MediaKeySession:
             case SessionClosed():
                 self._expiration_ms = 0
                 if not self.closed.done():
-                    self.closed.set_result(event.reason)
+                    self.closed.set_result(None if self._quirks.closed_without_reason else event.reason)
             case Message() | KeyStatusesChanged():
                 self._dispatch(event)
 

@@ -36,6 +36,7 @@ from player.eme.errors import EmeTypeError, InvalidStateError
 from player.eme.events import KeyStatusesChanged, Output, SessionClosed, Settled
 from player.eme.session import CALLABLE, CLOSING, Session
 from player.eme.status import ClosedReason, KeyStatus, SessionType
+from player.eme.surface_quirks import AS_WRITTEN, SurfaceQuirks
 from player.eme.tasks import used
 from player.errors import EmeError
 from player.ids import ContentKey, KeyId, Pool
@@ -55,6 +56,11 @@ GONE: Final = -1  # no session has this slot
 class Playing(Protocol):
     """A media element that decrypts with these keys."""
 
+    @property
+    def told_encrypted(self) -> bool:
+        """Whether it has told of init data in its content."""
+        ...
+
     def attempt_to_resume(self) -> None:
         """A task of the page that follows every change of key statuses (EME 6.6, Update Key Statuses 6)."""
         ...
@@ -73,7 +79,9 @@ class MediaKeys:
         clock: Clock,
         queue: TaskQueue,
         page_sessions: PageSessions,
+        quirks: SurfaceQuirks = AS_WRITTEN,
     ) -> None:
+        self._quirks = quirks
         self._key_system = access.key_system
         self._draw = draw
         self._pool = pool
@@ -95,11 +103,16 @@ class MediaKeys:
             raise EmeTypeError("the type of a session is a str")
         if self.is_disposed:
             raise InvalidStateError("these MediaKeys are disposed of")
-        attached = bool(self.elements)
-        slot = table.create_session(self._state, self._pool, session_type, attached=attached)
+        slot = table.create_session(
+            self._state,
+            self._pool,
+            session_type,
+            attached=bool(self.elements),
+            told_encrypted=any(element.told_encrypted for element in self.elements),
+        )
         row = table.row(self._state, slot)
         number = self._number(row)
-        self._sessions[number] = MediaKeySession(self, number, row)
+        self._sessions[number] = MediaKeySession(self, number, row, self._quirks)
         return self._sessions[number]
 
     def set_server_certificate(self, certificate: object) -> asyncio.Future[bool]:
@@ -317,9 +330,13 @@ class MediaKeys:
         return Told(
             session=self._sessions.get(number),
             parent=None if parent is None else self._sessions.get(self._number(parent)),
-            session_id=self._ids.get(number, ""),
+            session_id="" if self._withholds_id(output) else self._ids.get(number, ""),
             output=output,
         )
+
+    def _withholds_id(self, output: Output) -> bool:
+        """Some devices show the id of a session by its promise alone."""
+        return self._quirks.message_before_session_id and not isinstance(output, Settled)
 
     def _settle(self, settled: Settled) -> None:
         _, promise = self._promises.pop(id(settled.call), (None, None))

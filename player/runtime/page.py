@@ -18,6 +18,7 @@ from player.eme.access import Access, Configuration, Need, arguments_refused, re
 from player.eme.attach import DEFAULT_RULES, AttachRules
 from player.eme.element_quirks import element_quirks
 from player.eme.errors import EmeTypeError, SecurityError
+from player.eme.surface_quirks import surface_quirks
 from player.errors import EmeError
 from player.ids import Pool
 from player.runtime.browsing_profile import BrowsingProfile
@@ -119,6 +120,8 @@ class Page:
     def _access(self, key_system: str, asked: tuple[Configuration, ...]) -> MediaKeySystemAccess:
         """Raises: NotSupportedError."""
         known = key_systems(self._cdm_spec)
+        if surface_quirks(self._cdm_spec.quirks).lax_matching:
+            key_system = key_system.lower()
         answer = request_access(key_system, asked, known, lambda need: self._consents(key_system, need))
         if isinstance(answer, EmeError):
             raise answer
@@ -145,6 +148,7 @@ class Page:
             clock=self._clock,
             queue=self._queue,
             page_sessions=self._sessions,
+            quirks=surface_quirks(self._cdm_spec.quirks),
         )
         self._media_keys_made.append(keys)
         return keys

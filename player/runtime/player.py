@@ -18,6 +18,7 @@ from player.chance import Draw
 from player.clock import Clock, seconds, us
 from player.drm.keys import ExtendedStatus
 from player.eme.element_quirks import element_quirks
+from player.eme.surface_quirks import surface_quirks
 from player.engine.machine import Machine
 from player.engine.profile import Profile
 from player.engine.spec import VIRTUAL_CDM, CdmLatency, PlayerSpec
@@ -175,7 +176,7 @@ class Player:
         virtual = isinstance(clock, VirtualLoop)
         spec = replace(spec, cdm_latency=VIRTUAL_CDM if virtual else CdmLatency())
         draw, pool = Draw(run_seed(self._seed), CLIENT), Pool()
-        self._media_keys = PlayerKeys(draw)
+        self._media_keys = PlayerKeys(draw, surface_quirks(self._cdm_spec.quirks))
         self._drive = Drive(
             Machine(spec, pool, draw, epoch_us=clock.epoch_us, client=CLIENT, wanted=EVERY_KIND),
             clock=clock,

@@ -10,6 +10,7 @@ from player.eme.cdm import GenerateRequest
 from player.eme.errors import InvalidStateError
 from player.eme.events import ExpirationChanged, KeyStatusesChanged, Message, Output, SessionClosed, Settled
 from player.eme.session import Session, SessionState, session_id
+from player.eme.surface_quirks import AS_WRITTEN, SurfaceQuirks
 from player.engine.events import KeySystemChosen
 from player.runtime.media_key_session import MediaKeySession, failed
 from player.runtime.task_queue import TaskQueue
@@ -21,7 +22,8 @@ OUTPUTS = (Settled, Message, KeyStatusesChanged, SessionClosed, ExpirationChange
 class PlayerKeys:
     """What `Player.media_keys` gives. Fed by events in the player's order, through the queue of the player's page."""
 
-    def __init__(self, draw: Draw) -> None:
+    def __init__(self, draw: Draw, quirks: SurfaceQuirks = AS_WRITTEN) -> None:
+        self._quirks = quirks
         self.key_system = ""
         self._draw = draw
         self._queue = TaskQueue()
@@ -53,7 +55,7 @@ class PlayerKeys:
         return ""
 
     def _new(self, row: Session) -> MediaKeySession:
-        session = self._sessions[row.slot] = MediaKeySession(_LookOnly(), row.slot, row)
+        session = self._sessions[row.slot] = MediaKeySession(_LookOnly(), row.slot, row, self._quirks)
         return session
 
 

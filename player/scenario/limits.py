@@ -10,9 +10,11 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from player.backend.common.faults import MODES
-from player.cdm.quirks import QUIRKS
+from player.cdm.quirks.names import expanded
+from player.cdm.quirks.table import PRESETS, QUIRKS
 from player.cdm.spec import FEATURES, MAX_ACCURACY_S, ExtraKeys, OnMissingRoot, OnSessionLimit, OutputRestricted
 from player.drm.profile import LicenseScope
+from player.errors import UsageError
 from player.runtime.profiles import profile_names
 from player.scenario.schema import FORMAT
 from player.storm.strategy import STRATEGIES
@@ -72,6 +74,17 @@ def _named(known: Callable[[], Iterable[str]], path: str = "") -> Limit:
     return limit
 
 
+def _quirk(name: str) -> str | None:
+    root = name.split(":", maxsplit=1)[0]
+    if root not in QUIRKS and root not in PRESETS:
+        return unknown(name, sorted((*QUIRKS, *PRESETS)))
+    try:
+        expanded((name,))
+    except UsageError as error:
+        return error.message
+    return None
+
+
 def _profile(name: str) -> str | None:
     return None if name.endswith(".toml") else _named(profile_names, "$.player.profile")(name)
 
@@ -118,7 +131,7 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "$.player.profile": _profile,
     "$.player.license_scope": _named(lambda: LicenseScope),
     "$.cdm.features[]": _named(lambda: FEATURES),
-    "$.cdm.quirks[]": _named(lambda: QUIRKS),
+    "$.cdm.quirks[]": _quirk,
     "$.cdm.on_missing_root": _named(lambda: OnMissingRoot),
     "$.cdm.hdcp": _named(lambda: ("", *Output)),
     "$.cdm.downscale_hdcp": _named(lambda: ("", *Output)),

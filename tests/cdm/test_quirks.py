@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from player.cdm.make import make
-from player.cdm.quirks import PENDING_US
 from player.cdm.spec import CdmSpec
 from player.eme.errors import NotSupportedError
 from player.eme.events import KeyStatusesChanged
@@ -16,6 +15,7 @@ from player.wire.hierarchy import Policy
 from tests.cdm.client import EPOCH_MS, Client, jwk_set, kid, leaf_box, license_, messages, names, usable, with_root
 
 FEATURE = ("embedded_keys",)
+PENDING_US = 500_000
 
 
 @pytest.mark.rule("Q01")
