@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from player.drm.combinations import refusals
 from player.drm.profile import Announce, Network, Quirk, Scope, Sessions, Status
 from player.errors import ScenarioError
 from player.stream.profile import Stream
@@ -50,7 +51,15 @@ def parse(text: str, file: str = "profile") -> Profile:
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(file, "$", str(error), code="bad-profile") from None
     parts: dict[str, object] = {name: _part(cls, raw.pop(name, {}), file, f"$.{name}") for name, cls in _PARTS.items()}
-    return _part(Profile, raw | parts, file, "$")
+    return checked(_part(Profile, raw | parts, file, "$"), file)
+
+
+def checked(profile: Profile, file: str = "profile") -> Profile:
+    """Raises: ScenarioError for values that cannot stand together."""
+    for refusal in refusals(profile.scope, profile.sessions, profile.network):
+        place, _, reason = refusal.partition(": ")
+        raise ScenarioError(file, f"$.{place}", reason, code="bad-profile")
+    return profile
 
 
 def _part(cls: type[T], data: object, file: str, path: str) -> T:

@@ -7,8 +7,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from player.drm.profile import LicenseScope
-from player.engine.profile import Profile, parse
+from player.drm.profile import Extent, LicenseScope
+from player.engine.profile import Profile, checked, parse
 from player.errors import UsageError
 
 _SUFFIX = ".toml"
@@ -34,12 +34,17 @@ def load_profile(name: str) -> Profile:
 
 
 def with_license_scope(profile: Profile, scope: str | None) -> Profile:
-    """Raises: UsageError for a scope that nobody knows."""
+    """Whoever names the scope of a license signals its extent.
+
+    Raises: UsageError for a scope that nobody knows, ScenarioError where the profile cannot have it.
+    """
     if scope is None:
         return profile
     if scope not in set(LicenseScope):
         raise UsageError(f"no license scope {scope!r}; there are: {', '.join(LicenseScope)}")
-    return replace(profile, scope=replace(profile.scope, license_scope=LicenseScope(scope)))
+    rules = profile.scope
+    extent = Extent.SIGNALLED if rules.extent is Extent.NONE else rules.extent
+    return checked(replace(profile, scope=replace(rules, license_scope=LicenseScope(scope), extent=extent)))
 
 
 def _from_file(path: Path) -> Profile:

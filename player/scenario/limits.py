@@ -31,7 +31,6 @@ _MAX_NAME: Final = 60  # characters of a name that is looked for among those the
 
 NOT_BUILT: Final[Mapping[str, tuple[str, ...]]] = {
     "$.clients.join.model": ("burst", "replay"),
-    "$.player.profile": ("dashjs", "hlsjs", "rxplayer", "shaka"),
     "$.storm.driver": ("lean", "model", "virtual"),
     "$.storm.media": ("none",),
     "$.storm.strategies[].name": (

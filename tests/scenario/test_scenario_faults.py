@@ -63,7 +63,6 @@ def refused(text: str) -> ScenarioError:
         ('grant = "requested"', 'grant = "next:0"', "$.backend.license.grant", "next:K"),
         ('discipline = "fifo"', 'discipline = "random"', "$.backend.license.admission.discipline", "fifo, lifo"),
         ('profile = "ideal"', 'profile = "idael"', "$.player.profile", "did you mean 'ideal'?"),
-        ('profile = "ideal"', 'profile = "shaka"', "$.player.profile", NOT_BUILT_YET),
         ('profile = "ideal"', 'license_scope = "world"', "$.player.license_scope", "init-data"),
         ('"embedded_keys"]', '"embeded_keys"]', "$.cdm.features[0]", "did you mean 'embedded_keys'?"),
         ("quirks = []", 'quirks = ["slow"]', "$.cdm.quirks[0]", "status_pending_first"),
