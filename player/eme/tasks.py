@@ -63,7 +63,9 @@ def settle(state: State, pool: Pool, call: SessionCall | DeviceCall, handled: Ha
     closing or closed is dropped and its promise rejected.
     """
     _arm(state, call, handled)
-    outputs = _device(state, pool, call, handled) if isinstance(call, DeviceCall) else _call(state, pool, call, handled)
+    outputs = (
+        _call(state, pool, call, handled) if isinstance(call, SessionCall) else _device(state, pool, call, handled)
+    )
     return outputs if handled.lost is None else (*outputs, *lose(state, pool, handled.lost))
 
 
