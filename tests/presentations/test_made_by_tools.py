@@ -1,0 +1,122 @@
+"""What Shaka Packager and ffmpeg make on demand is asked for exactly as written, and plays to the clear samples."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from player.ids import ContentKey, KeyId
+from player.runtime.player import Player
+from player.runtime.result import PlayResult
+from tests.presentations.conftest import Made
+from tests.presentations.encoders import KEY, Encoders
+from tests.presentations.file_server import FileServer, serving
+from tests.presentations.recipes import MUXED, PACKAGED, Recipe, kind
+from tests.presentations.written_out import Ask, Written, periods
+
+pytestmark = pytest.mark.oracle
+
+SETS: Mapping[str, Mapping[str, Recipe]] = {"packager": PACKAGED, "ffmpeg": MUXED}
+
+
+def cases() -> Iterator[object]:
+    for tool, recipes in SETS.items():
+        for name, recipe in recipes.items():
+            marks = () if recipe.quick else (pytest.mark.long,)
+            yield pytest.param(tool, name, id=f"{tool}-{name}", marks=marks)
+
+
+async def played(mpd: Path, recipe: Recipe) -> tuple[PlayResult, FileServer]:
+    keys = {KeyId.cenc(bytes.fromhex(kid)): ContentKey(bytes.fromhex(key)) for kid, key in (recipe.keys or {}).items()}
+    async with (
+        serving(mpd.parent) as server,
+        asyncio.timeout(30),
+        Player(f"{server.url}/{mpd.name}", keys=keys, representation=recipe.wish, seed=1) as player,
+    ):
+        return await player.play(as_fast_as_possible=True), server
+
+
+@pytest.mark.rule("dash:O1")
+@pytest.mark.parametrize(("tool", "name"), list(cases()))
+def test_every_segment_is_asked_for_once_in_order_and_gives_the_clear_samples(
+    tool: str, name: str, made: Made, encoders: Encoders
+) -> None:
+    mpd, recipe = made(tool, name), SETS[tool][name]
+    result, server = asyncio.run(played(mpd, recipe))
+    assert result.error is None
+    assert result.ended
+    assert result.stalls == ()
+    assert server.refused == []
+    kinds = [one for one in ("video", "audio") if any(kind(track) == one for track in recipe.tracks)]
+    assert [track.kind for track in result.tracks] == kinds
+    left = list(server.asked)
+    for track in result.tracks:
+        ladders = [ladder(period, track.kind) for period in periods(mpd)]
+        mine = [ask for ask in left if any(ask in rung.all for rungs in ladders for rung in rungs)]
+        left = [ask for ask in left if ask not in mine]
+        assert_asked_as_written(mine, ladders, recipe.wish)
+        if recipe.wish != "auto":
+            expected = clear_digest(mpd, recipe, [wished(rungs, recipe.wish) for rungs in ladders], encoders)
+            assert track.sha256 == expected
+    assert left == []
+
+
+def ladder(period: list[Written], wanted: str) -> list[Written]:
+    """The Representations of the first set of a kind, from the lowest up; the same of every Period."""
+    of_kind = [one for one in period if one.kind == wanted]
+    return sorted((one for one in of_kind if one.group == of_kind[0].group), key=lambda one: one.bandwidth)
+
+
+def wished(rungs: list[Written], wish: str) -> Written:
+    return rungs[-1] if wish == "highest" else rungs[0]
+
+
+def assert_asked_as_written(asked: list[Ask], ladders: list[list[Written]], wish: str) -> None:
+    """Period by Period: each segment once and in order, of one Representation or another, its init before it."""
+    if wish != "auto":
+        expected = [ask for rungs in ladders for ask in wished(rungs, wish).all]
+        assert sorted(asked, key=str) == sorted(expected, key=str)
+    places = [place for ask in asked if (place := place_of(ask, ladders)) is not None]
+    assert places == [(number, at) for number, rungs in enumerate(ladders) for at in range(len(rungs[0].media))]
+    for rung in (rung for rungs in ladders for rung in rungs):
+        at = [asked.index(ask) for ask in rung.media if ask in asked]
+        if at:
+            assert asked.count(rung.init) == sum(other.init == rung.init for rungs in ladders for other in rungs)
+            assert asked.index(rung.init) < min(at)
+
+
+def place_of(ask: Ask, ladders: list[list[Written]]) -> tuple[int, int] | None:
+    """Number of the Period and of the segment in it; None for an init segment or an index."""
+    for number, rungs in enumerate(ladders):
+        for rung in rungs:
+            if ask in rung.media:
+                return number, rung.media.index(ask)
+    return None
+
+
+def clear_digest(mpd: Path, recipe: Recipe, played_of: list[Written], encoders: Encoders) -> str:
+    """Of the clear source; of sound from ffmpeg, whose own numbers leave the last frames out, of what can be asked."""
+    (first, *more) = played_of
+    by_name = first.init.path.partition("/")[0].partition("-")[0].removesuffix(".mp4")
+    source = by_name if recipe.tool == "packager" else recipe.tracks[int(first.id)]
+    if recipe.tool == "packager" or first.kind == "video":
+        return encoders.digest_of(source)
+    assert not more
+    options = ("-decryption_key", KEY) if recipe.keys else ()
+    return encoders.digest(mpd.parent, (first.init, *first.media), options)
+
+
+def test_parts_of_a_file_cover_it_without_gap_or_overlap(made: Made) -> None:
+    """The second reading itself: index, init and media of one file are the whole file."""
+    mpd = made("packager", "one file")
+    for one in periods(mpd)[0]:
+        if one.kind == "text":
+            continue
+        parts = sorted(ask.part for ask in one.all if ask.part is not None)
+        assert parts[0][0] == 0
+        assert all(before[1] + 1 == after[0] for before, after in pairwise(parts))
+        assert parts[-1][1] + 1 == (mpd.parent / one.init.path).stat().st_size
