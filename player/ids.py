@@ -58,6 +58,16 @@ class KeyId(bytes):
         """The all-zero KID means "no default key" (rotating content) and is never asked for."""
         return not any(self)
 
+    @property
+    def as_guid(self) -> KeyId:
+        """In the byte order of a Windows GUID, whose first three fields are little-endian; turned twice it is itself.
+
+        Only a KID of Common Encryption has such an order.
+        """
+        if len(self) != CENC_KEY_ID_BYTES:
+            return self
+        return KeyId(self[3::-1] + self[5:3:-1] + self[7:5:-1] + self[8:])
+
     def __str__(self) -> str:
         return _grouped(self) if len(self) == CENC_KEY_ID_BYTES else self.hex()
 

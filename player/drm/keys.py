@@ -105,6 +105,17 @@ def request(table: Table, kids: tuple[KeyId, ...], slot: int, why: str) -> Table
     return table
 
 
+def understood(table: Table, slot: int, statuses: Statuses) -> Statuses:
+    """What a map says of the keys that are known, on devices that name them in their own way.
+
+    One id of nothing but zeros stands for all keys of the session; a GUID for the key id in reading order.
+    """
+    if len(statuses) == 1 and not any(statuses[0][0]):
+        return tuple((entry.kid, statuses[0][1]) for entry in table if entry.slot == slot)
+    known = {entry.kid for entry in table}
+    return tuple((kid.as_guid if kid not in known and kid.as_guid in known else kid, it) for kid, it in statuses)
+
+
 def report(table: Table, slot: int, statuses: Statuses) -> Table:
     """The CDM's map of one session. `usable` in another session wins over any other status."""
     for kid, status in statuses:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from player.drm.cause import Cause
 from player.drm.init_data import InitData
 from player.eme.cdm import DeviceCall, Handled, SessionCall
-from player.engine.actions import Fetch
+from player.engine.actions import Fetch, Headers
 
 
 class Exchange:
@@ -18,6 +18,7 @@ class Exchange:
     __slots__ = (
         "attempt",
         "cause",
+        "headers",
         "held",
         "held_until",
         "init_data",
@@ -38,6 +39,7 @@ class Exchange:
         self.origin = cause  # of the first attempt
         self.intended = intended  # when the key logic wanted the request to leave
         self.message = b""  # what the CDM wants to be sent; empty: nothing yet
+        self.headers: Headers = ()  # that the CDM wants it to be sent with
         self.licensed = False  # the CDM has taken a license
         self.sequence = 0
         self.attempt = 0

@@ -122,7 +122,8 @@ def close_session(m: Machine, slot: int) -> None:
 
 def statuses_changed(m: Machine, output: KeyStatusesChanged) -> None:
     row = output.session
-    new = m.pool.remember(table.report, m.drm.keys, row.slot, row.statuses)
+    statuses = m.pool.remember(table.understood, m.drm.keys, row.slot, row.statuses)
+    new = m.pool.remember(table.report, m.drm.keys, row.slot, statuses)
     set_keys(m, new)
 
 

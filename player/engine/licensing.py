@@ -21,7 +21,7 @@ from player.engine.actions import CdmCall, Fetch, Fetched, FetchFailed, FetchKin
 from player.engine.exchange import Exchange
 from player.errors import EmeError, KeystormError, LicenseError, NetworkError
 from player.ids import KeyId
-from player.wire import attribution
+from player.wire import attribution, playready_message
 
 if TYPE_CHECKING:
     from player.engine.machine import Machine
@@ -40,7 +40,8 @@ def message(m: Machine, output: Message, now: int) -> None:
         exchange = _renewal(m, output, now)
     if exchange is None:
         return
-    exchange.message = output.message
+    wrapped = playready_message.read(output.message)
+    exchange.message, exchange.headers = (output.message, ()) if wrapped is None else wrapped
     exchange.attempt = 0
     attempt(m, exchange, exchange.intended)
 
@@ -103,7 +104,7 @@ def _fetch(m: Machine, exchange: Exchange, kids: tuple[KeyId, ...], url: str, in
         kind=FetchKind.LICENSE,
         url=url,
         method="POST",
-        headers=(_JSON, *m.spec.license_headers, *_attribution(m, exchange)),
+        headers=(*(exchange.headers or (_JSON,)), *m.spec.license_headers, *_attribution(m, exchange)),
         body=exchange.message,
         timeout_us=m.spec.profile.network.timeout_ms * MILLISECOND,
         intended=intended,

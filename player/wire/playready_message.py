@@ -17,15 +17,16 @@ MAX_HEADERS: Final = 16  # choice; devices give two
 Headers = tuple[tuple[str, str], ...]
 
 HEADERS: Final[Headers] = (
-    ("Content-Type", "text/xml; charset=utf-8"),
+    ("Content-Type", "application/json"),
     ("SOAPAction", '"http://schemas.microsoft.com/DRM/2007/03/protocols/AcquireLicense"'),
 )
-"""Those that devices give."""
+"""Those that devices give, with the type of the bodies of this lab."""
 
 _CHALLENGE: Final = re.compile(r'<Challenge encoding="base64encoded">([A-Za-z0-9+/=\s]*)</Challenge>')
 _HEADER: Final = re.compile(
     r"<HttpHeader>\s*<name>([^<]{1,100})</name>\s*<value>([^<]{0,1000})</value>\s*</HttpHeader>"
 )
+_MARK: Final = "<PlayReadyKeyMessage".encode("utf-16-le")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9-]+")
 
 
@@ -50,13 +51,13 @@ def write(body: bytes, headers: Headers) -> bytes:
 
 def read(data: bytes) -> Message | None:
     """None: this is no such message, and goes to the server as it is."""
-    if len(data) > MAX_MESSAGE_BYTES or len(data) % 2:
+    if len(data) > MAX_MESSAGE_BYTES or len(data) % 2 or _MARK not in data:
         return None
     try:
         text = data.decode("utf-16").removeprefix("\ufeff")
     except UnicodeDecodeError:
         return None
-    found = _CHALLENGE.search(text) if "<PlayReadyKeyMessage" in text else None
+    found = _CHALLENGE.search(text)
     if found is None:
         return None
     try:

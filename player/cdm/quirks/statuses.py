@@ -10,7 +10,7 @@ from player.cdm.quirks.layer import Chosen, Layer
 from player.clock import MILLISECOND
 from player.eme.cdm import Call, Cdm, Destroyed, Handled, Load, Lost, SessionChange, Statuses, Update, Wake
 from player.eme.status import KeyStatus
-from player.ids import CENC_KEY_ID_BYTES, KeyId
+from player.ids import KeyId
 
 ZERO_ID: Final = KeyId(b"\x00")
 EMPTY_ID: Final = bytes.__new__(KeyId, b"")  # no valid key id: that is the point
@@ -133,15 +133,8 @@ class GuidKeyIds(Layer):
     def shown(self, change: SessionChange) -> SessionChange:
         if not change.statuses or self.chosen.form == "big_endian":
             return change
-        swapped: Statuses = tuple(sorted((as_guid(kid), status) for kid, status in change.statuses))
+        swapped: Statuses = tuple(sorted((kid.as_guid, status) for kid, status in change.statuses))
         return msgspec.structs.replace(change, statuses=swapped)
-
-
-def as_guid(kid: KeyId) -> KeyId:
-    """A UUID in the byte order of a Windows GUID: its first three fields are little-endian."""
-    if len(kid) != CENC_KEY_ID_BYTES:
-        return kid
-    return KeyId(kid[3::-1] + kid[5:3:-1] + kid[7:5:-1] + kid[8:])
 
 
 class LateStatusesAfterLoad(Late):
