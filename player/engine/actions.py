@@ -52,6 +52,7 @@ class Fetch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     intended: int = 0  # µs on the run clock: when the machine wanted it to leave
     track: int = -1  # number of the track buffer; index, init and media
     context: InitSegment | None = None  # media: the init segment that explains it
+    known: SegmentIndex | None = None  # index: what was read of it before; None: `byte_range` holds its beginning
     slot: int = -1  # license: the session
     attempt: int = 0  # license: from 1
     cause: Cause | None = None  # license

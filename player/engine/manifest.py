@@ -13,7 +13,7 @@ from player.errors import LicenseError
 from player.ids import CLEARKEY, CLEARKEY_DASH_SYSTEM, COMMON_SYSTEM, HIERARCHY, HIERARCHY_SYSTEM, KeyId, SystemId
 from player.isobmff import sidx
 from player.mpd.model import ContentProtection, Period, Presentation, Representation
-from player.mpd.timeline import SegmentIndex, segment_index
+from player.mpd.timeline import IndexRead, SegmentIndex, segment_index
 from player.wire import announce
 
 _DESCRIPTORS: Final[dict[str, tuple[SystemId, ...]]] = {
@@ -36,12 +36,13 @@ class Manifest:
         return next((period for period in self.presentation.periods if period.id == period_id), None)
 
     def index(self, period: Period, representation: Representation, fetched: sidx.SegmentIndex | None) -> SegmentIndex:
-        """The segments of a Representation; `fetched` is its `sidx` where it needs one."""
+        """The segments of a Representation; `fetched` is what was read of its `sidx` where it needs one."""
         key = (id(representation), fetched)
         if key not in self._indices:
-            references = None if fetched is None else fetched.segments
-            timescale = None if fetched is None else fetched.timescale
-            self._indices[key] = segment_index(self.presentation, period, representation, references, timescale)
+            read = (
+                None if fetched is None else IndexRead(fetched.timescale, fetched.segments, fetched.start, fetched.end)
+            )
+            self._indices[key] = segment_index(self.presentation, period, representation, read)
         return self._indices[key]
 
     @cached_property

@@ -10,7 +10,7 @@ from player.engine.manifest import Manifest
 from player.errors import MediaError
 from player.isobmff.init import parse_init
 from player.isobmff.segment import parse_media
-from player.isobmff.sidx import parse_sidx
+from player.isobmff.sidx import continued, parse_sidx
 from player.mpd.parse import parse as parse_mpd
 
 
@@ -28,9 +28,9 @@ def _mpd(_fetch: Fetch, body: bytes, url: str) -> Parsed:
 
 
 def _index(fetch: Fetch, body: bytes, _url: str) -> Parsed:
-    """Offsets of a `sidx` count from the byte behind it, where its indexRange ends (ISO/IEC 23009-1, 5.3.9.2)."""
-    anchor = len(body) if fetch.byte_range is None else fetch.byte_range[1] + 1
-    return parse_sidx(body, anchor)
+    """The first read of an index, or one more of it (ISO/IEC 23009-1, 5.3.9.2)."""
+    at = 0 if fetch.byte_range is None else fetch.byte_range[0]
+    return parse_sidx(body, at) if fetch.known is None else continued(fetch.known, body, at)
 
 
 def _init(_fetch: Fetch, body: bytes, _url: str) -> Parsed:

@@ -13,7 +13,7 @@ from player.engine.spec import Media
 from player.engine.track import Track
 from player.errors import KeystormError, ManifestError, MediaError
 from player.isobmff.model import BrokenSegmentError, Fragment, InitSegment, MediaSegment
-from player.isobmff.sidx import SegmentIndex
+from player.isobmff.sidx import SOUGHT, SegmentIndex
 from player.mpd.availability import available_at, leaves_at
 from player.mpd.model import Resource, Segment
 from player.stream import choice
@@ -47,7 +47,8 @@ def _schedule(m: Machine, track: Track, now: int) -> None:
         return
     track.due = FOREVER
     if track.index.index is not None:
-        _fetch(m, track, FetchKind.INDEX, track.index.index, now)
+        known = SOUGHT if track.sidx is None and track.index.searched else track.sidx
+        _fetch(m, track, FetchKind.INDEX, track.index.index, now, known=known)
     elif track.init is not None:
         _schedule_media(m, track, now)
     elif track.index.initialization is not None:
@@ -132,6 +133,7 @@ def _fetch(
     resource: Resource,
     intended: int,
     context: InitSegment | None = None,
+    known: SegmentIndex | None = None,
 ) -> None:
     made = None if kind is not FetchKind.MEDIA or track.coming is None or track.coming.complete else track.coming
     track.request = Fetch(
@@ -145,6 +147,7 @@ def _fetch(
         intended=intended,
         track=track.number,
         context=context,
+        known=known,
     )
     m.act(track.request)
 
@@ -159,6 +162,11 @@ def index_fetched(m: Machine, result: Fetched, now: int) -> None:
     if not isinstance(result.parsed, SegmentIndex):
         _refuse(m, track, result, now)
         return
+    track.attempts = 0
+    track.indices = (
+        *(read for read in track.indices if read[0] != track.representation.id),
+        (track.representation.id, result.parsed),
+    )
     track.index = m.manifest.index(track.period, track.representation, result.parsed)
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 def open_period(m: Machine, track: Track, period: Period, group: AdaptationSet, now: int) -> None:
     """The track goes on in this Period."""
-    track.period, track.adaptation_set, track.last, track.inits = period, group, None, ()
+    track.period, track.adaptation_set, track.last = period, group, None
+    track.inits = track.indices = ()
     chosen = wished(m, track, None)
     if m.hears(TrackOpened):
         m.tell(_told(track, chosen))
@@ -51,7 +52,7 @@ def represent(m: Machine, track: Track, representation: Representation, now: int
     """Play this Representation from the next segment on, and announce its keys."""
     track.adaptation_set = next(group for group, rung in _ladder(track) if rung is representation)
     track.representation = representation
-    track.index = m.manifest.index(track.period, representation, None)
+    track.index = m.manifest.index(track.period, representation, track.sidx)
     track.switched_at = now
     if m.hears(RepresentationChosen):
         m.tell(
@@ -104,7 +105,7 @@ def renewed(m: Machine) -> None:
         again = next((r for r in group.representations if r.id == track.representation.id), None)
         if again is not None:
             track.period, track.adaptation_set, track.representation = period, group, again
-            track.index = m.manifest.index(period, again, None)
+            track.index = m.manifest.index(period, again, track.sidx)
             track.ended = False
 
 

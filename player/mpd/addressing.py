@@ -7,8 +7,8 @@ costs the Representation: a segment at a wrong time is worse than none.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, TypeVar
-from xml.etree.ElementTree import Element
 
 from player.mpd.base_urls import Bases
 from player.mpd.document import Node, qualified
@@ -23,7 +23,7 @@ Chain = tuple[Node, ...]
 
 
 def source(levels: Sequence[Node], bases: Bases) -> SegmentSource:
-    """How the segments of a Representation are addressed.
+    """How the segments of a Representation are addressed; where nothing says it, the BaseURL is all of it (5.3.9.1).
 
     `levels`: Representation, AdaptationSet, Period. URLs are those of the first of the alternatives.
     Raises: ManifestError
@@ -33,7 +33,9 @@ def source(levels: Sequence[Node], bases: Bases) -> SegmentSource:
             if level.child(name) is not None:
                 chain = tuple(node for one in levels if (node := one.child(name)) is not None)
                 return read(chain, bases)
-    raise levels[0].broken("no SegmentTemplate, SegmentList or SegmentBase")
+    if levels[0].child("BaseURL") is None:
+        raise levels[0].broken("no SegmentTemplate, SegmentList, SegmentBase or BaseURL")
+    return SegmentBase(timescale=1, presentation_time_offset=0, initialization=None, index_range=None)
 
 
 def _template(chain: Chain, bases: Bases) -> SegmentTemplate:
@@ -57,6 +59,7 @@ def _template(chain: Chain, bases: Bases) -> SegmentTemplate:
         availability_time_offset_us=_availability_time_offset(chain, bases.offset_us),
         complete=_complete(chain, bases),
         ept_delta=_value(chain, "eptDelta", integer) or 0,
+        parts=1 if duration is None else _parts(chain, duration),
     )
 
 
@@ -74,20 +77,23 @@ def _list(chain: Chain, bases: Bases) -> SegmentList:
         start_number=_number(chain, "startNumber", 1),
         duration=duration,
         runs=runs,
-        initialization=_initialization(chain, base_url),
+        initialization=_resource_of(chain, "Initialization", base_url),
         segments=tuple(_resource(node, base_url, "media", "mediaRange") for node in urls),
+        availability_time_offset_us=_availability_time_offset(chain, bases.offset_us),
+        complete=_complete(chain, bases),
     )
 
 
 def _base(chain: Chain, bases: Bases) -> SegmentBase:
-    index_range = _value(chain, "indexRange", byte_range)
-    if index_range is None:
-        raise chain[0].broken("no @indexRange")
+    index = _resource_of(chain, "RepresentationIndex", bases.first)
+    own = index is not None and index.url == bases.first and index.byte_range is not None
+    index_range = index.byte_range if own and index is not None else _value(chain, "indexRange", byte_range)
     return SegmentBase(
         timescale=_timescale(chain),
         presentation_time_offset=_number(chain, "presentationTimeOffset", 0),
-        initialization=_initialization(chain, bases.first),
+        initialization=_resource_of(chain, "Initialization", bases.first),
         index_range=index_range,
+        index=None if own else index,
     )
 
 
@@ -137,57 +143,80 @@ def _durations(chain: Chain) -> tuple[int | None, tuple[TimelineRun, ...] | None
     raise chain[0].broken("neither @duration nor SegmentTimeline")
 
 
+def _parts(chain: Chain, duration: int) -> int:
+    parts = _value(chain, "k", positive) or 1
+    if parts > duration:
+        raise chain[0].broken(f"@k: {parts} parts of {duration} ticks")
+    return parts
+
+
 def _runs(timeline: Node, start_number: int) -> tuple[TimelineRun, ...]:
-    """The `S` of a timeline with times and numbers resolved; they stay runs (5.3.9.6)."""
+    """The `S` of a timeline with times and numbers resolved; they stay runs (5.3.9.6).
+
+    Hot: an hour of segments of 2 s with durations of their own has 1,800 of them.
+    """
     runs: list[TimelineRun] = []
-    name = qualified(timeline.document.namespace, "S")
-    for position, element in enumerate(timeline.element.findall(name), 1):
-        try:
-            _add_run(runs, element, start_number)
-        except ValueError as error:
-            raise timeline.broken(f"S[{position}]: {error}") from None
+    time, number = 0, start_number
+    make, add = partial(tuple.__new__, TimelineRun), runs.append  # as the constructor, without its call
+    try:
+        for element in timeline.element.iterfind(qualified(timeline.document.namespace, "S")):
+            attributes = element.attrib
+            t, r, repeat, parts = attributes.get("t"), attributes.get("r"), 0, 1
+            if t is not None:
+                time = _start(runs, unsigned(t))
+                number = _number_at(runs, number)
+            elif runs and runs[-1].repeat < 0:
+                raise ValueError("no @t after a run without end")
+            duration = positive(attributes["d"])
+            if r is not None:
+                repeat = max(integer(r), -1)
+            if "n" in attributes:
+                number = unsigned(attributes["n"])
+            if "k" in attributes:
+                parts = _partition(attributes["k"], duration)
+            add(make((time, duration, repeat, number, parts)))
+            time += (repeat + 1) * duration
+            number += repeat + 1
+    except KeyError:
+        raise timeline.broken(f"S[{len(runs) + 1}]: no @d") from None
+    except ValueError as error:
+        raise timeline.broken(f"S[{len(runs) + 1}]: {error}") from None
     return tuple(runs)
 
 
-def _add_run(runs: list[TimelineRun], element: Element, start_number: int) -> None:
-    get = element.get
-    d = get("d")
-    if d is None:
-        raise ValueError("no @d")
-    if get("k", "1") != "1":
-        raise ValueError("@k: segment sequences are not supported")
-    time, number = _next(runs, get("t"), start_number)
-    if (n := get("n")) is not None:
-        number = unsigned(n)
-    r = get("r")
-    repeat = 0 if r is None else max(integer(r), -1)
-    runs.append(TimelineRun(time, positive(d), repeat, number))
-
-
-def _next(runs: list[TimelineRun], t: str | None, start_number: int) -> tuple[int, int]:
-    """Time and number at which the next run starts; a run that repeats "until the next S" gets its end."""
+def _start(runs: list[TimelineRun], time: int) -> int:
+    """`@t`; a run before it that repeats "until the next S" gets its end."""
     if not runs:
-        return (0 if t is None else unsigned(t)), start_number
+        return time
     last = runs[-1]
     if last.repeat < 0:
-        if t is None:
-            raise ValueError("no @t after a run without end")
-        repeat = -(-(unsigned(t) - last.time) // last.duration) - 1
-        last = runs[-1] = TimelineRun(last.time, last.duration, max(repeat, 0), last.number)
-    time = last.time + (last.repeat + 1) * last.duration if t is None else unsigned(t)
+        repeat = -(-(time - last.time) // last.duration) - 1
+        last = runs[-1] = last._replace(repeat=max(repeat, 0))
     if time <= last.time + last.repeat * last.duration:
         raise ValueError(f"@t {time} is not after the segment before it")
-    return time, last.number + last.repeat + 1
+    return time
+
+
+def _number_at(runs: list[TimelineRun], number: int) -> int:
+    """The number behind the last run, whose length may only now be known."""
+    return runs[-1].number + runs[-1].repeat + 1 if runs else number
+
+
+def _partition(k: str, duration: int) -> int:
+    parts = positive(k)
+    if parts > duration:
+        raise ValueError(f"@k: {parts} parts of {duration} ticks")
+    return parts
 
 
 def _literal_initialization(chain: Chain, base_url: str) -> str | None:
     """An Initialization element in a SegmentTemplate, as a template that stands for itself."""
-    resource = _initialization(chain, base_url)
+    resource = _resource_of(chain, "Initialization", base_url)
     return None if resource is None else resource.url.replace("$", "$$")
 
 
-def _initialization(chain: Chain, base_url: str) -> Resource | None:
-    found = next((child for node in chain if (child := node.child("Initialization")) is not None), None)
+def _resource_of(chain: Chain, name: str, base_url: str) -> Resource | None:
+    found = next((child for node in chain if (child := node.child(name)) is not None), None)
     return None if found is None else _resource(found, base_url, "sourceURL", "range")
 
 

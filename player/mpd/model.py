@@ -154,7 +154,8 @@ class SegmentTemplate:
     media: str  # a template
     availability_time_offset_us: int | None = 0  # None: INF
     complete: bool = True  # availabilityTimeComplete; False: segments come in chunks while they are made
-    ept_delta: int = 0  # ticks: first sample of the Period before (-) or behind its start
+    ept_delta: int = 0  # ticks: first sample of the Period before (-) or behind its start; with `duration` only
+    parts: int = 1  # @k: segments of a segment sequence that lasts `duration`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +165,8 @@ class SegmentBase:
     timescale: int
     presentation_time_offset: int
     initialization: Resource | None
-    index_range: ByteRange | None  # None: the index is looked for at the start of the resource
+    index_range: ByteRange | None  # neither this nor `index`: it is looked for at the start of the resource
+    index: Resource | None = None  # RepresentationIndex: the index lies in a resource of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +180,8 @@ class SegmentList:
     runs: tuple[TimelineRun, ...] | None
     initialization: Resource | None
     segments: tuple[Resource, ...]
+    availability_time_offset_us: int | None = 0  # None: INF
+    complete: bool = True
 
 
 SegmentSource = SegmentTemplate | SegmentBase | SegmentList
@@ -260,7 +264,7 @@ class Segment(NamedTuple):
     """One media segment, computed when asked for. `start_us` and `end_us` on the presentation timeline."""
 
     number: int  # $Number$, or the position in a list or sidx
-    time: int  # $Time$: ticks on the media timeline
+    time: int  # ticks on the media timeline: $Time$, in a segment sequence the start of the part
     duration: int  # ticks
     timescale: int
     start_us: int

@@ -7,11 +7,11 @@ segments of a track touch each other without gap or overlap.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, assert_never
 
-from player.clock import SECOND
 from player.mpd.model import (
+    ByteRange,
     Period,
     Presentation,
     Representation,
@@ -22,53 +22,47 @@ from player.mpd.model import (
     SegmentTemplate,
     TimelineRun,
 )
+from player.mpd.runs import ENDLESS, Run, TimeMap, cut, numbered, of_list, of_template
 from player.mpd.template import Template, compile_template
-
-References = tuple[tuple[int, int, int, int], ...]
-"""(time in ticks, duration in ticks, first byte, bytes) of each media reference of a `sidx`."""
 
 SHORTFALL_US: Final = 500_000  # a track may end a little before its Period: audio frames do not add up to whole seconds
 MAX_MADE: Final = 4096  # an MPD that never changes may be played for days
+SEARCHED_BYTES: Final = 8192  # first read of a resource whose index lies somewhere at its start: a moov and a sidx
 
 
-class Run(NamedTuple):
-    """`length` segments of `duration` ticks from `time` on, None: without end. `number` is that of the first."""
+class Reference(NamedTuple):
+    """One entry of a `sidx`; `further`: it leads to another one."""
 
-    time: int
-    duration: int
-    number: int
-    length: int | None
+    time: int  # ticks
+    duration: int  # ticks
+    first_byte: int
+    size: int
+    further: bool = False
 
 
-class TimeMap(NamedTuple):
-    """Ticks of a media timeline on the presentation timeline: tick `offset` lies at `period_us`."""
+class IndexRead(NamedTuple):
+    """What was read so far of the index of a Representation.
 
-    period_us: int
-    offset: int  # ticks: presentationTimeOffset
+    `timescale` 0: that of the MPD. `start` and `end`: where the first index lies in its resource.
+    """
+
     timescale: int
-
-    def us(self, tick: int) -> int:
-        return self.period_us + (tick - self.offset) * SECOND // self.timescale
-
-    def tick(self, time_us: int) -> int:
-        """The last tick that does not lie after `time_us`."""
-        return self.offset + ((time_us - self.period_us + 1) * self.timescale - 1) // SECOND
-
-    def scaled(self, timescale: int) -> TimeMap:
-        """The same map for other ticks: a `sidx` brings its own timescale."""
-        return TimeMap(self.period_us, self.offset * timescale // self.timescale, timescale)
+    references: Sequence[tuple[int, int, int, int, bool]]  # each a Reference
+    start: int
+    end: int
 
 
 class SegmentIndex:
     """The segments of one Representation in one version of the MPD, shared by all clients: a segment is made once.
 
-    `initialization`: None where segments initialize themselves. `index`: the `sidx` that must be fetched first, with
-    times in `index_timescale`; None where nothing is missing. `ended`: no segment can ever come after the last.
+    `initialization`: None where segments initialize themselves. `index`: what must be fetched before there are segments
+    (the `sidx`, or the next of several); None where nothing is missing. `searched`: it may lie elsewhere at the start
+    of the resource. `ended`: no segment can ever come after the last.
     """
 
     __slots__ = (
-        "_addresses", "_end_us", "_made", "_mapping", "_offset_us", "_runs", "_starts",
-        "ended", "index", "index_timescale", "initialization",
+        "_addresses", "_complete", "_end_us", "_first_number", "_made", "_mapping", "_offset_us", "_runs", "_starts",
+        "ended", "index", "initialization", "searched",
     )  # fmt: skip
 
     def __init__(
@@ -77,22 +71,27 @@ class SegmentIndex:
         mapping: TimeMap,
         runs: Iterable[Run] = (),
         addresses: Template | Sequence[Resource] = (),
+        first_number: int = 0,
         end_us: int | None = None,
         offset_us: int | None = 0,
+        complete: bool = True,
         initialization: Resource | None,
         index: Resource | None = None,
+        searched: bool = False,
         ended: bool = True,
     ) -> None:
         self._mapping = mapping
         self._runs = tuple(runs)
-        self._starts = [run.time for run in self._runs]
+        self._starts = [run.start(run.first) for run in self._runs]
         self._addresses = addresses
+        self._first_number = first_number  # of the first address, where they are listed
         self._end_us = end_us  # where the last segment is cut short, not listed as such
         self._offset_us = offset_us
+        self._complete = complete
         self._made: dict[int, Segment] = {}  # by time
         self.initialization = initialization
         self.index = index
-        self.index_timescale = mapping.timescale
+        self.searched = searched
         self.ended = ended
 
     def locate(self, time_us: int) -> Segment | None:
@@ -110,58 +109,61 @@ class SegmentIndex:
         i = bisect_right(self._starts, tick) - 1
         if i >= 0:
             run = self._runs[i]
-            k = (tick - run.time) // run.duration + step
-            if run.length is None or k < run.length:
+            k = run.at(tick) + step
+            if run.stop is None or k < run.stop:
                 return self._segment(run, k)
-        return self._segment(self._runs[i + 1], 0) if i + 1 < len(self._runs) else None
+        if i + 1 == len(self._runs):
+            return None
+        run = self._runs[i + 1]
+        return self._segment(run, run.first)
 
     def _segment(self, run: Run, k: int) -> Segment:
-        time = run.time + k * run.duration
+        time = run.start(k)
         made = self._made.get(time)
         if made is None:
             if len(self._made) >= MAX_MADE:
                 self._made.clear()
-            made = self._made[time] = self._make(run, time, run.number + k)
+            made = self._made[time] = self._make(run, time, k)
         return made
 
-    def _make(self, run: Run, time: int, number: int) -> Segment:
-        end_us = self._mapping.us(time + run.duration)
+    def _make(self, run: Run, time: int, k: int) -> Segment:
+        sequence, part = divmod(k, run.parts)
+        number, end = run.number + sequence, run.start(k + 1)
+        end_us = self._mapping.us(end)
+        whole = run.parts == 1
         return Segment(
             number=number,
             time=time,
-            duration=run.duration,
+            duration=end - time,
             timescale=self._mapping.timescale,
             start_us=self._mapping.us(time),
             end_us=end_us if self._end_us is None else min(end_us, self._end_us),
-            resource=self._resource(number, time),
-            availability_time_offset_us=self._offset_us,
+            resource=self._resource(number, run.time + sequence * run.duration, part),
+            # a part is there once it is complete itself: what an offset says of its sequence is said by its size
+            availability_time_offset_us=self._offset_us if whole or self._offset_us is None else 0,
+            complete=self._complete or not whole,
         )
 
-    def _resource(self, number: int, time: int) -> Resource:
+    def _resource(self, number: int, time: int, part: int) -> Resource:
         if isinstance(self._addresses, Template):
-            return Resource(url=self._addresses.url(number, time))
-        return self._addresses[number - self._runs[0].number]
+            return Resource(url=self._addresses.url(number, time, part))
+        return self._addresses[number - self._first_number]
 
 
 def segment_index(
     presentation: Presentation,
     period: Period,
     representation: Representation,
-    references: References | None = None,
-    references_timescale: int | None = None,
+    read: IndexRead | None = None,
 ) -> SegmentIndex:
-    """The index of a Representation.
-
-    `references`: what its `sidx` says, once fetched, in ticks of `references_timescale`; None: in those of the MPD.
-    """
+    """The index of a Representation. `read`: what its `sidx` says, as far as it was fetched."""
     source = representation.source
     mapping = TimeMap(period.start_us, source.presentation_time_offset, source.timescale)
     match source:
         case SegmentTemplate():
             return _of_template(source, mapping, presentation, period, representation)
         case SegmentBase():
-            mapping = mapping.scaled(references_timescale or source.timescale)
-            return _of_base(source, mapping, period, representation, references)
+            return _of_base(source, mapping, period, representation.base_urls[0], read)
         case SegmentList():
             return _of_list(source, mapping, presentation, period)
         case _:
@@ -176,7 +178,8 @@ def _of_template(
     representation: Representation,
 ) -> SegmentIndex:
     base_url, bandwidth = representation.base_urls[0], representation.bandwidth
-    runs = tuple(_numbered(_cut(_listed(source), mapping, period), source.end_number))
+    media = compile_template(source.media, base_url, representation.id, bandwidth)
+    runs = tuple(numbered(cut(of_template(source, partial=media.partial), mapping, period), source.end_number))
     initialization = None
     if source.initialization is not None:
         template = compile_template(source.initialization, base_url, representation.id, bandwidth)
@@ -184,90 +187,66 @@ def _of_template(
     return SegmentIndex(
         mapping=mapping,
         runs=runs,
-        addresses=compile_template(source.media, base_url, representation.id, bandwidth),
+        addresses=media,
         end_us=period.end_us if source.runs is None else None,
         offset_us=source.availability_time_offset_us,
+        complete=source.complete,
         initialization=initialization,
         ended=_ended(source.runs, runs, mapping, presentation, period),
     )
 
 
-def _of_base(
-    source: SegmentBase,
-    mapping: TimeMap,
-    period: Period,
-    representation: Representation,
-    references: References | None,
-) -> SegmentIndex:
-    url = representation.base_urls[0]
-    if references is None:
-        index = Resource(url=url, byte_range=source.index_range)
-        return SegmentIndex(mapping=mapping, initialization=source.initialization, index=index)
-    media = [reference for reference in references if reference[1] > 0 and reference[3] > 0]
-    runs = (Run(time, duration, number, 1) for number, (time, duration, _, _) in enumerate(media))
-    kept = tuple(_cut(runs, mapping, period))
-    first = kept[0].number if kept else 0
-    addresses = tuple(Resource(url=url, byte_range=(start, start + size - 1)) for _, _, start, size in media[first:])
-    return SegmentIndex(mapping=mapping, runs=kept, addresses=addresses, initialization=source.initialization)
-
-
 def _of_list(source: SegmentList, mapping: TimeMap, presentation: Presentation, period: Period) -> SegmentIndex:
-    runs = tuple(_cut(_counted(_listed(source), source.start_number, len(source.segments)), mapping, period))
-    first = runs[0].number - source.start_number if runs else 0
+    runs = tuple(cut(of_list(source), mapping, period))
     return SegmentIndex(
         mapping=mapping,
         runs=runs,
-        addresses=source.segments[first:],
+        addresses=source.segments,
+        first_number=source.start_number,
         end_us=period.end_us if source.runs is None else None,
+        offset_us=source.availability_time_offset_us,
+        complete=source.complete,
         initialization=source.initialization,
         ended=_ended(source.runs or (), runs, mapping, presentation, period),
     )
 
 
-def _listed(source: SegmentTemplate | SegmentList) -> Iterator[Run]:
-    """What the MPD says: its runs, or one without end that starts with the Period (5.3.9.5.3)."""
-    if source.runs is not None:
-        return (_run(run) for run in source.runs)
-    origin = source.presentation_time_offset
-    if source.duration is None:  # a list of one segment that lasts as long as the Period
-        return iter((Run(origin, 1 << 62, source.start_number, 1),))
-    return iter((Run(origin, source.duration, source.start_number, None),))
+def _of_base(source: SegmentBase, mapping: TimeMap, period: Period, url: str, read: IndexRead | None) -> SegmentIndex:
+    initialization = source.initialization or _before_index(source, url, read)
+    missing = _missing_index(source, url, read)
+    if missing is not None or read is None:
+        searched = source.index is None and source.index_range is None
+        return SegmentIndex(mapping=mapping, initialization=initialization, index=missing, searched=searched)
+    mapping = mapping.scaled(read.timescale or source.timescale)
+    media = [reference for reference in map(Reference._make, read.references) if reference.duration and reference.size]
+    shift = 0 if source.index is None or source.index.url == url else -read.end
+    return SegmentIndex(
+        mapping=mapping,
+        runs=cut((Run(one.time, one.duration, number, 1) for number, one in enumerate(media)), mapping, period),
+        addresses=tuple(Resource(url=url, byte_range=_bytes(one, shift)) for one in media),
+        end_us=period.end_us if media and media[-1].duration == ENDLESS else None,
+        initialization=initialization,
+    )
 
 
-def _run(run: TimelineRun) -> Run:
-    return Run(run.time, run.duration, run.number, None if run.repeat < 0 else run.repeat + 1)
+def _missing_index(source: SegmentBase, url: str, read: IndexRead | None) -> Resource | None:
+    """What is to be fetched before the segments are known, one index after the other."""
+    if read is not None:
+        further = next((one for one in map(Reference._make, read.references) if one.further), None)
+        index_url = url if source.index is None else source.index.url
+        return None if further is None else Resource(url=index_url, byte_range=_bytes(further, 0))
+    return source.index or Resource(url=url, byte_range=source.index_range or (0, SEARCHED_BYTES - 1))
 
 
-def _cut(runs: Iterable[Run], mapping: TimeMap, period: Period) -> Iterator[Run]:
-    """Without what ends before the Period starts or starts when it has ended."""
-    start = mapping.offset
-    end = None if period.duration_us is None else start - (-period.duration_us * mapping.timescale // SECOND)
-    for time, duration, number, count in runs:
-        skipped = max((start - time) // duration, 0)
-        left = None if count is None else count - skipped
-        if end is not None:
-            fits = -((time + skipped * duration - end) // duration)
-            left = fits if left is None else min(left, fits)
-        if left is None or left > 0:
-            yield Run(time + skipped * duration, duration, number + skipped, left)
+def _before_index(source: SegmentBase, url: str, read: IndexRead | None) -> Resource | None:
+    """A self-initializing segment: what comes before the index initializes (6.3.5.2)."""
+    start = source.index_range[0] if source.index_range is not None else 0 if read is None else read.start
+    return Resource(url=url, byte_range=(0, start - 1)) if start and source.index is None else None
 
 
-def _numbered(runs: Iterable[Run], end_number: int | None) -> Iterator[Run]:
-    """Without the segments after `@endNumber`."""
-    for run in runs:
-        left = None if end_number is None else end_number - run.number + 1
-        count = run.length if left is None or (run.length is not None and run.length <= left) else left
-        if count is None or count > 0:
-            yield run._replace(length=count)
-
-
-def _counted(runs: Iterable[Run], number: int, left: int) -> Iterator[Run]:
-    """As many as a list has, numbered by their position in it."""
-    for run in runs:
-        count = left if run.length is None else min(run.length, left)
-        if count > 0:
-            yield run._replace(number=number, length=count)
-        number, left = number + count, left - count
+def _bytes(reference: Reference, shift: int) -> ByteRange:
+    first = reference.first_byte + shift
+    return first, first + reference.size - 1
 
 
 def _ended(
@@ -278,16 +257,15 @@ def _ended(
     period: Period,
 ) -> bool:
     """Whether the last segment known is the last there will be."""
-    length = runs[-1].length if runs else 0
-    if length is None:
+    stop = runs[-1].stop if runs else 0
+    if stop is None:
         return False
     settled = not presentation.dynamic or presentation.minimum_update_us is None
     if listed is None or settled or _followed(presentation, period):
         return True
-    if not length or period.end_us is None:
+    if not stop or period.end_us is None:
         return False
-    last = runs[-1]
-    return mapping.us(last.time + last.duration * length) >= period.end_us - SHORTFALL_US
+    return mapping.us(runs[-1].start(stop)) >= period.end_us - SHORTFALL_US
 
 
 def _followed(presentation: Presentation, period: Period) -> bool:

@@ -65,7 +65,7 @@ class ParseCache:
         entry = self._entries.pop(key, None)
         if entry is None:
             self.misses += 1
-            entry = _Entry(self._parse(fetched.action, fetched.body, fetched.url), fetched.action.context, now)
+            entry = _Entry(self._parse(fetched.action, fetched.body, fetched.url), _context(fetched.action), now)
             self._keep_for(entry.parsed)
         else:
             self.hits += 1
@@ -88,5 +88,11 @@ def _key(fetched: Fetched) -> Key:
     action = fetched.action
     etag = next((value for name, value in fetched.headers if name == "etag"), None)
     validator = etag or hashlib.sha256(fetched.body[:DIGEST_OF_BYTES]).digest()
-    context = id(action.context) if action.context is not None else None
-    return (action.kind, fetched.url, action.byte_range, validator, len(fetched.body), context)
+    context = _context(action)
+    place = (fetched.url, action.byte_range)
+    return (action.kind, *place, validator, len(fetched.body), None if context is None else id(context))
+
+
+def _context(action: Fetch) -> object | None:
+    """What the body means nothing without: its init segment, or what was read of the index before."""
+    return action.known if action.context is None else action.context

@@ -9,6 +9,7 @@ from typing import Final, Generic, TypeVar
 
 from player.errors import KeystormError
 from player.ids import KeyId
+from player.isobmff import sidx
 from player.isobmff.model import Fragment, InitSegment
 from player.mpd.model import AdaptationSet, Period, Representation, Segment
 from player.mpd.timeline import SegmentIndex
@@ -76,6 +77,7 @@ class TrackBuffer(Generic[R]):
         "estimate",
         "held_until",
         "index",
+        "indices",
         "inits",
         "last",
         "loaded_us",
@@ -98,6 +100,7 @@ class TrackBuffer(Generic[R]):
         self.representation: Representation
         self.index: SegmentIndex
         self.inits: tuple[tuple[str, InitSegment], ...] = ()
+        self.indices: tuple[tuple[str, sidx.SegmentIndex], ...] = ()  # what was read of them, by Representation
         self.last: Segment | None = None  # the segment fetched last
         self.pending: tuple[Pending, ...] = ()
         self.ready_us = start_us
@@ -124,6 +127,11 @@ class TrackBuffer(Generic[R]):
     def init(self) -> InitSegment | None:
         """The init segment of the chosen Representation, if it was fetched."""
         return next((init for name, init in self.inits if name == self.representation.id), None)
+
+    @property
+    def sidx(self) -> sidx.SegmentIndex | None:
+        """What was read of the index of the chosen Representation."""
+        return next((read for name, read in self.indices if name == self.representation.id), None)
 
     @property
     def finished(self) -> bool:

@@ -241,7 +241,8 @@ def test_trick_mode_and_unknown_essential_properties_are_left_out() -> None:
     [
         (timeline("<S/>"), "S[1]: no @d"),
         (timeline('<S d="0"/>'), "S[1]: 0"),
-        (timeline('<S d="1" k="4"/>'), "@k"),
+        (timeline('<S d="3" k="4"/>'), "S[1]: @k: 4 parts of 3 ticks"),
+        ('<SegmentTemplate media="x" duration="2" k="3"/>', "SegmentTemplate[1]: @k"),
         (timeline('<S d="9" r="4"/><S t="3" d="1"/>'), "SegmentTimeline[1]: S[2]: @t 3"),
         (timeline('<S d="9" r="-1"/><S d="1"/>'), "S[2]: no @t"),
         ("", "no SegmentTemplate"),
@@ -254,7 +255,6 @@ def test_trick_mode_and_unknown_essential_properties_are_left_out() -> None:
         ('<SegmentTemplate media="$Number" duration="2"/>', "single '$'"),
         ('<SegmentTemplate media="$Number%099d$" duration="2"/>', "width 99"),
         ('<SegmentTemplate media="http://[x/" duration="2"/>', "SegmentTemplate[1]"),
-        ("<SegmentBase/>", "no @indexRange"),
         ('<SegmentBase indexRange="9-1"/>', "@indexRange"),
         ("<SegmentList duration='2'/>", "no SegmentURL"),
         ("<SegmentList><SegmentURL/><SegmentURL/></SegmentList>", "neither @duration"),

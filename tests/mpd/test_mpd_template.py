@@ -30,7 +30,9 @@ BASE = "http://origin.example/live/a.mpd?x=1"
         ("../$Number$", "http://origin.example/7"),
         ("/$Number$?t=$Time$", "http://origin.example/7?t=9007199254740993"),
         ("https://cdn.example/$Number$", "https://cdn.example/7"),
-        ("$SubNumber$", None),
+        ("$Number$/$SubNumber$", "http://origin.example/live/7/2"),
+        ("$Time%03d$.$SubNumber%04d$", "http://origin.example/live/9007199254740993.0002"),
+        ("$subnumber$", None),
         ("$number$", None),
         ("$Number", None),
         ("a$b", None),
@@ -45,7 +47,7 @@ def test_a_template_becomes_a_url_or_is_refused(text: str, expected: str | None)
         with pytest.raises(ValueError, match=r"^.{1,120}$"):
             compile_template(text, BASE, "v{1}$", 128_000)
         return
-    assert compile_template(text, BASE, "v{1}$", 128_000).url(7, 9_007_199_254_740_993) == expected
+    assert compile_template(text, BASE, "v{1}$", 128_000).url(7, 9_007_199_254_740_993, 2) == expected
 
 
 PIECES = st.one_of(

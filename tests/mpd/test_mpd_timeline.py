@@ -23,7 +23,7 @@ from player.mpd.model import (
     SegmentTemplate,
     TimelineRun,
 )
-from player.mpd.timeline import SegmentIndex, segment_index
+from player.mpd.timeline import IndexRead, SegmentIndex, segment_index
 
 TEMPLATE = SegmentTemplate(
     timescale=1000, presentation_time_offset=0, start_number=1, end_number=None, duration=2000, runs=None,
@@ -237,8 +237,9 @@ def test_a_segment_base_has_no_segments_until_its_sidx_is_known() -> None:
     content = play(BASE)
     index = segment_index(*content)
     assert index.index == Resource(url="http://o.example/", byte_range=(10, 19))
-    assert (index.index_timescale, index.locate(0), index.initialization) == (1000, None, BASE.initialization)
-    known = segment_index(*content, ((0, 2000, 20, 100), (2000, 0, 0, 9), (2000, 1500, 120, 50)))
+    assert (index.locate(0), index.initialization) == (None, BASE.initialization)
+    references = ((0, 2000, 20, 100, False), (2000, 0, 0, 9, False), (2000, 1500, 120, 50, False))
+    known = segment_index(*content, IndexRead(1000, references, 10, 20))
     assert known.index is None
     assert [(s.number, s.start_us, s.end_us, s.resource) for s in walk(known)] == [
         (0, 0, 2_000_000, Resource(url="http://o.example/", byte_range=(20, 119))),
@@ -249,7 +250,8 @@ def test_a_segment_base_has_no_segments_until_its_sidx_is_known() -> None:
 
 def test_a_sidx_may_have_another_timescale_than_the_mpd_says() -> None:
     source = replace(BASE, timescale=1, presentation_time_offset=2)
-    index = segment_index(*play(source), ((0, 25_600, 20, 9), (25_600, 25_600, 29, 9)), 12_800)
+    references = ((0, 25_600, 20, 9, False), (25_600, 25_600, 29, 9, False))
+    index = segment_index(*play(source), IndexRead(12_800, references, 10, 20))
     assert [(s.number, s.start_us, s.timescale, s.resource.byte_range) for s in walk(index)] == [
         (1, 0, 12_800, (29, 37))
     ]

@@ -76,7 +76,7 @@ def test_a_segment_index_leads_to_every_segment(studio: Studio) -> None:
     assert found
     first, last = int(found[1]), int(found[2])
     assert data[first + 4 : first + 8] == b"sidx"
-    index = parse_sidx(data[first : last + 1], last + 1)
+    index = parse_sidx(data[first : last + 1], first)
     assert [data[each.first_byte + 4 : each.first_byte + 8] for each in index.segments] == [b"styp"] * 4
     assert index.segments[-1].first_byte + index.segments[-1].size == len(data)
     assert sum(each.duration for each in index.segments) == 4 * index.timescale
