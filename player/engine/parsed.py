@@ -8,6 +8,7 @@ from typing import Final
 from player.engine.actions import Fetch, FetchKind, Parsed
 from player.engine.manifest import Manifest
 from player.errors import MediaError
+from player.isobmff.arriving import ArrivingSegment
 from player.isobmff.init import parse_init
 from player.isobmff.segment import parse_media
 from player.isobmff.sidx import continued, parse_sidx
@@ -21,6 +22,11 @@ def parse(fetch: Fetch, body: bytes, url: str) -> Parsed | None:
     """
     reader = _READERS.get(fetch.kind)
     return None if reader is None else reader(fetch, body, url)
+
+
+def part_reader(fetch: Fetch) -> ArrivingSegment:
+    """For the body of a media segment that is handed out while it arrives."""
+    return ArrivingSegment(fetch.context)
 
 
 def _mpd(_fetch: Fetch, body: bytes, url: str) -> Parsed:

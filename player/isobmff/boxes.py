@@ -60,12 +60,16 @@ _box: Final = partial(tuple.__new__, Box)  # as the constructor, without its cal
 
 
 class Walk:
-    """One pass through a resource: the boxes of a moov or moof it may still meet, and what it warns of."""
+    """One pass through a resource: the boxes of a moov or moof it may still meet, and what it warns of.
 
-    __slots__ = ("_boxes_left", "data", "warnings")
+    `origin`: where `data` begins in the resource, should it be a part of it.
+    """
 
-    def __init__(self, data: bytes) -> None:
+    __slots__ = ("_boxes_left", "data", "origin", "warnings")
+
+    def __init__(self, data: bytes, origin: int = 0) -> None:
         self.data = data
+        self.origin = origin
         self.warnings: list[str] = []
         self._boxes_left = MAX_BOXES
 

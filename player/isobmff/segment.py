@@ -64,6 +64,23 @@ def parts(data: bytes) -> Iterator[Part]:
     yield Part(boxes, reader.drain())
 
 
+class PartReader:
+    """The fragments of a resource that comes in parts of whole top-level boxes; what one leaves to the next is kept."""
+
+    __slots__ = ("_reader",)
+
+    def __init__(self, init: InitSegment | None) -> None:
+        self._reader = _Reader(b"", init)
+
+    def read(self, data: bytes, boxes: Sequence[Box], origin: int) -> MediaSegment:
+        """`boxes` of `data`, which begins at `origin` of the resource. Raises: MediaError."""
+        self._reader.go_on(data, origin)
+        for box in boxes:
+            self._reader.take(box)
+        self._reader.finish()
+        return self._reader.segment()
+
+
 class _Reader:
     """What is known between two top-level boxes."""
 
@@ -77,6 +94,13 @@ class _Reader:
         self._mdats: list[Box] = []
         self._fragments: list[Fragment] = []
         self._next_times: dict[int, int] = {}  # by track: where the fragment before ended
+
+    def go_on(self, data: bytes, origin: int) -> None:
+        """In another part of the resource."""
+        self._walk = Walk(data, origin)
+        self._moof = None
+        self._mdats.clear()
+        self._fragments = []
 
     def segment(self) -> MediaSegment:
         return MediaSegment(fragments=tuple(self._fragments), warnings=tuple(self._walk.warnings))

@@ -67,6 +67,8 @@ def read_tables(walk: Walk, moof: Box, traf: Box, tracks: Mapping[int, Track], d
     entry = _entry_in_use(tfhd_box, tfhd, track)
     boxes = single_boxes(walk, children, entry.scheme)
     base = base_of(tfhd, moof, data_end)
+    if tfhd.base_data_offset is not None:
+        base -= walk.origin
     return TrackFragment(
         traf,
         track,

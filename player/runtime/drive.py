@@ -23,6 +23,7 @@ from player.engine.actions import (
     Fetched,
     Finish,
     OpenCdm,
+    Progress,
     Start,
     Stop,
 )
@@ -157,8 +158,9 @@ class Drive:
             self._done.set_exception(error)
 
     async def _fetch(self, action: Fetch) -> None:
+        watched = action.progress or action.parts
         try:
-            result = await self._fetcher.fetch(action)
+            result = await (self._fetcher.fetch(action, self._tell) if watched else self._fetcher.fetch(action))
         except Exception as error:  # noqa: BLE001  # a fetcher that raises ends this client
             self._fail(error)
             return
@@ -167,6 +169,9 @@ class Drive:
             self._turn(lambda now: self.machine.receive(self._cache.with_parsed(result, now), now))
         else:
             self._turn(lambda now: self.machine.receive(result, now))
+
+    def _tell(self, progress: Progress) -> None:
+        self._turn(lambda now: self.machine.receive(progress, now))
 
     def _cancel(self, action: Fetch) -> None:
         task = self._fetches.pop(id(action), None)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind, Headers
-from player.mpd.model import ByteRange
+from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind, Headers, Progress
 
 KIB: Final = 1 << 10
 MIB: Final = 1 << 20
@@ -21,16 +20,22 @@ BODY_LIMIT_BYTES: Final[Mapping[FetchKind, int]] = {
     FetchKind.LICENSE: 64 * KIB,  # EME: a response of more is refused (G005)
 }
 
+ACCEPTED_CODINGS: Final = "gzip, deflate, br"
+
 UNREACHABLE: Final = "unreachable"  # no connection
-TIMEOUT: Final = "timeout"  # the whole exchange took too long
+TIMEOUT: Final = "timeout"  # the connection, a pause or the whole exchange took too long
 BROKEN: Final = "broken"  # cut, of wrong length, too large or no HTTP
 REFUSED_URL: Final = "refused-url"  # not http or https, or too many redirects
+
+
+Tell = Callable[[Progress], None]
+"""Told of a body that is still arriving, where the fetch asks for it."""
 
 
 class Fetcher(Protocol):
     """A network as one client sees it."""
 
-    async def fetch(self, action: Fetch) -> Fetched | FetchFailed:
+    async def fetch(self, action: Fetch, tell: Tell | None = None) -> Fetched | FetchFailed:
         """One exchange. Never raises but for cancellation; `parsed` is left to the cache."""
         ...
 
@@ -64,7 +69,7 @@ def request_headers(action: Fetch) -> Headers:
     """Names in lower case; a part of a resource is asked for as RFC 9110, 14.2 has it, and never compressed."""
     headers = tuple((name.lower(), value) for name, value in action.headers)
     if action.byte_range is None:
-        return headers
+        return (*headers, ("accept-encoding", ACCEPTED_CODINGS))
     first, last = action.byte_range
     return (*headers, ("range", f"bytes={first}-{last}"), ("accept-encoding", "identity"))
 
@@ -74,10 +79,3 @@ def check_size(kind: FetchKind, size: int) -> None:
     limit = BODY_LIMIT_BYTES[kind]
     if size > limit:
         raise ExchangeError(BROKEN, f"a body of more than {limit} bytes")
-
-
-def part_of(body: bytes, status: int, byte_range: ByteRange | None) -> bytes:
-    """The bytes asked for: a server may ignore Range and send the whole resource with 200 (RFC 9110, 14.2)."""
-    if byte_range is None or status != 200:
-        return body
-    return body[byte_range[0] : byte_range[1] + 1]

@@ -1,35 +1,30 @@
-"""Real sockets: the aiohttp fetcher. Media and licenses have a pool each: waiting licenses hold no segment up."""
+"""Real sockets: the aiohttp fetcher. Media and licenses have a pool each: waiting licenses hold no segment up.
+
+A URL goes out as it was written wherever that is a URL at all: what a server has signed must not be spelled anew.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Final
-from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+import yarl
 
 from player.clock import SECOND, Clock
-from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind
-from player.runtime.fetch import (
-    BROKEN,
-    REFUSED_URL,
-    TIMEOUT,
-    UNREACHABLE,
-    ExchangeError,
-    check_size,
-    checked_authority,
-    part_of,
-    request_headers,
-)
+from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind, Headers
+from player.runtime.arriving import Arriving
+from player.runtime.coding import decoder_of
+from player.runtime.fetch import BROKEN, REFUSED_URL, TIMEOUT, UNREACHABLE, ExchangeError, Tell, check_size
+from player.runtime.ranges import bytes_needed, part_of
+from player.runtime.redirects import Hop, first_hop, next_hop
 
-REDIRECTS_MAX: Final = 5
-REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-KEEPS_METHOD: Final = frozenset({307, 308})  # RFC 9110, 15.4
-CROSS_ORIGIN_HEADERS: Final = frozenset({"accept-encoding", "content-type", "range"})  # the others may hold a token
 OPEN_CONNECTIONS: Final = 0  # no limit: aiohttp's 100 would cap a storm without a word
 
-NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=None)
+_WELL_FORMED: Final = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+", re.ASCII)  # RFC 3986, 2
 
 
 class _Sent:
@@ -49,51 +44,85 @@ class HttpFetcher:
         self._media = self._session()
         self._licenses = self._session()
 
-    async def fetch(self, action: Fetch) -> Fetched | FetchFailed:
+    async def fetch(self, action: Fetch, tell: Tell | None = None) -> Fetched | FetchFailed:
         sent = _Sent()
         began = self._clock.now()
         try:
-            async with asyncio.timeout(action.timeout_us / SECOND if action.timeout_us else None):
-                url, response, body = await self._follow(action, sent)
+            async with asyncio.timeout(_seconds(action.timeout_us)):
+                return await self._exchange(action, sent, began, tell)
         except (ExchangeError, TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             code, reason = _failure(error)
             now = self._clock.now()
             return FetchFailed(
                 action=action, code=code, reason=reason, sent_at=began if sent.at is None else sent.at, done_at=now
             )
-        return Fetched(
-            action=action,
-            status=response.status,
-            url=url,
-            headers=tuple((name.lower(), value) for name, value in response.headers.items()),
-            body=part_of(body, response.status, action.byte_range),
-            sent_at=began if sent.at is None else sent.at,
-            done_at=self._clock.now(),
-        )
 
     async def close(self) -> None:
         await self._media.close()
         await self._licenses.close()
 
-    async def _follow(self, action: Fetch, sent: _Sent) -> tuple[str, aiohttp.ClientResponse, bytes]:
+    async def _exchange(self, action: Fetch, sent: _Sent, began: int, tell: Tell | None) -> Fetched:
         """The answer at the end of the redirects, each of which is checked before it is followed."""
+        hop: Hop | None = first_hop(action)
+        while hop is not None:
+            async with self._request(action, hop, sent) as response:
+                here, hop = hop, next_hop(hop, response.status, response.headers.get("location"))
+                if hop is None:
+                    return await self._answer(action, here, response, began if sent.at is None else sent.at, tell)
+        raise AssertionError("the last hop has an answer")
+
+    def _request(self, action: Fetch, hop: Hop, sent: _Sent) -> aiohttp.client._RequestContextManager:
         session = self._licenses if action.kind is FetchKind.LICENSE else self._media
-        url, method, body = action.url, action.method, action.body
-        headers = request_headers(action)
-        for _ in range(REDIRECTS_MAX + 1):
-            checked_authority(url)
-            async with session.request(
-                method, url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=sent
-            ) as response:
-                location = response.headers.get("location")
-                if response.status not in REDIRECTS or location is None:
-                    return url, response, await _body(response, action.kind)
-            if response.status not in KEEPS_METHOD and method == "POST":
-                method, body = "GET", None
-            url, before = _joined(url, location), url
-            if urlsplit(url)[:2] != urlsplit(before)[:2]:
-                headers = tuple(header for header in headers if header[0] in CROSS_ORIGIN_HEADERS)
-        raise ExchangeError(REFUSED_URL, f"more than {REDIRECTS_MAX} redirects")
+        url = yarl.URL(hop.url, encoded=True) if _WELL_FORMED.fullmatch(hop.url) else yarl.URL(hop.url)
+        return session.request(
+            hop.method,
+            url,
+            data=hop.body,
+            headers=hop.headers,
+            allow_redirects=False,
+            timeout=_timeouts(action.connect_timeout_us),
+            trace_request_ctx=sent,
+        )
+
+    async def _answer(
+        self, action: Fetch, hop: Hop, response: aiohttp.ClientResponse, sent_at: int, tell: Tell | None
+    ) -> Fetched:
+        headers = tuple((name.lower(), value) for name, value in response.headers.items())
+        as_asked = response.status == (200 if action.byte_range is None else 206)
+        arriving = Arriving(action, tell if as_asked else None, sent_at, total=response.content_length)
+        body = await self._body(action, response, headers, arriving)
+        return Fetched(
+            action=action,
+            status=response.status,
+            url=hop.named,
+            headers=headers,
+            body=part_of(body, response.status, headers, action.byte_range),
+            sent_at=sent_at,
+            done_at=self._clock.now(),
+            moved_bytes=arriving.moved_bytes,
+            moved_us=arriving.moved_us,
+        )
+
+    async def _body(
+        self, action: Fetch, response: aiohttp.ClientResponse, headers: Headers, arriving: Arriving
+    ) -> bytes:
+        """As much of the body as is needed, decoded. Raises: ExchangeError as soon as it is known to be too large."""
+        needed = bytes_needed(response.status, action.byte_range)
+        if needed is None and response.method != "HEAD":
+            check_size(action.kind, response.content_length or 0)
+        decoder = decoder_of(headers)
+        pieces: list[bytes] = []
+        size = 0
+        while chunk := await _next_chunk(response, action.stall_timeout_us):
+            for piece in decoder.feed(chunk):
+                size += len(piece)
+                check_size(action.kind, size)
+                pieces.append(piece)
+                arriving.feed(piece, self._clock.now())
+            if needed is not None and size >= needed:
+                return b"".join(pieces)
+        decoder.finish()
+        return b"".join(pieces)
 
     def _session(self) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()
@@ -101,7 +130,8 @@ class HttpFetcher:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=OPEN_CONNECTIONS),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=NO_TIMEOUT,
+            timeout=_timeouts(0),
+            auto_decompress=False,
             trace_configs=[trace],
         )
 
@@ -111,24 +141,26 @@ class HttpFetcher:
             sent.at = self._clock.now()
 
 
-async def _body(response: aiohttp.ClientResponse, kind: FetchKind) -> bytes:
-    """The whole body, decompressed. Raises: ExchangeError as soon as it is known to be too large."""
-    check_size(kind, response.content_length or 0)
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        check_size(kind, size)
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _joined(url: str, location: str) -> str:
-    """Where a redirect leads. Raises: ExchangeError."""
+async def _next_chunk(response: aiohttp.ClientResponse, stall_timeout_us: int) -> bytes:
+    """b"": the body is over. Raises: ExchangeError where nothing comes for too long."""
+    stalled = asyncio.timeout(_seconds(stall_timeout_us))
     try:
-        return urljoin(url, location)
-    except ValueError:
-        raise ExchangeError(REFUSED_URL, "redirected to no valid URL") from None
+        async with stalled:
+            return await response.content.readany()
+    except TimeoutError:
+        if not stalled.expired():
+            raise
+        raise ExchangeError(TIMEOUT, f"nothing more came for {stall_timeout_us / SECOND:g} s") from None
+
+
+@lru_cache
+def _timeouts(connect_us: int) -> aiohttp.ClientTimeout:
+    """aiohttp's own are all off but that of the connection."""
+    return aiohttp.ClientTimeout(total=None, connect=_seconds(connect_us), sock_read=None, sock_connect=None)
+
+
+def _seconds(timeout_us: int) -> float | None:
+    return timeout_us / SECOND if timeout_us else None
 
 
 def _failure(error: Exception) -> tuple[str, str]:
@@ -136,6 +168,8 @@ def _failure(error: Exception) -> tuple[str, str]:
     match error:
         case ExchangeError():
             return error.code, error.reason
+        case aiohttp.ConnectionTimeoutError():
+            return TIMEOUT, "no connection in time"
         case TimeoutError():
             return TIMEOUT, "no complete answer in time"
         case aiohttp.InvalidURL():

@@ -10,7 +10,7 @@ from player.clock import MILLISECOND
 from player.engine.profile import Profile
 from player.engine.spec import Media
 from player.errors import UsageError
-from player.runtime.memory import Link
+from player.runtime.links import Link
 from player.runtime.profiles import load_profile, with_license_scope
 from player.scenario.schema import Network, Scenario, UniformSeconds
 from player.storm.spec import ClockKind, DriverKind, StormSpec, StrategySpec, Uniform

@@ -9,7 +9,7 @@ from player.backend.spec import BackendSpec
 from player.cdm.spec import CdmSpec
 from player.engine.profile import Profile
 from player.engine.spec import Media
-from player.runtime.memory import Link
+from player.runtime.links import Link
 
 
 class DriverKind(StrEnum):

@@ -16,7 +16,8 @@ from player.clock import SECOND, Clock
 from player.runtime.clock import SystemClock, running_clock
 from player.runtime.fetch import Fetcher
 from player.runtime.http import HttpFetcher
-from player.runtime.memory import Link, MemoryNetwork
+from player.runtime.links import Link
+from player.runtime.memory import MemoryNetwork
 from player.storm.child import child
 
 START_IN_US: Final = 1 * SECOND  # from a backend that is ready to run-clock 0

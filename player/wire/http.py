@@ -32,6 +32,7 @@ class Reply(NamedTuple):
     status: int
     headers: tuple[tuple[str, str], ...]  # names in lower case
     body: bytes
+    paced: tuple[tuple[int, int], ...] = ()  # (instant, end): body[:end] is there to be sent from this instant on
 
 
 class Service(Protocol):

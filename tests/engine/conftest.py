@@ -26,7 +26,8 @@ from player.runtime.cache import ParseCache
 from player.runtime.clock import running_clock
 from player.runtime.drive import Drive
 from player.runtime.kinds import EVERY_KIND
-from player.runtime.memory import Link, MemoryNetwork
+from player.runtime.links import Link
+from player.runtime.memory import MemoryNetwork
 from player.runtime.sinks import HashSink
 from player.runtime.virtual_loop import run_virtual
 from player.trace.event import Event

@@ -39,7 +39,7 @@ def declared_libraries() -> frozenset[str]:
 
 
 def test_every_library_that_is_imported_is_installed_with_the_package() -> None:
-    indirect = {"construct", "multidict"}  # come with pymp4 and aiohttp, which are made of them
+    indirect = {"construct", "multidict", "yarl"}  # come with pymp4 and aiohttp, which are made of them
     assert imported_libraries() - indirect <= declared_libraries()
 
 

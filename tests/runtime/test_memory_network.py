@@ -11,7 +11,8 @@ import pytest
 from player.chance import Draw, Purpose
 from player.clock import MILLISECOND, SECOND
 from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind
-from player.runtime.memory import Link, MemoryNetwork
+from player.runtime.links import Link
+from player.runtime.memory import MemoryNetwork
 from player.runtime.virtual_loop import VirtualLoop, run_virtual
 from player.wire.http import Reply, Request
 

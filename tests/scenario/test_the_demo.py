@@ -22,7 +22,7 @@ from player.cdm.spec import CdmSpec
 from player.engine.spec import Media
 from player.errors import UsageError
 from player.isobmff.sample import Scheme
-from player.runtime.memory import Link
+from player.runtime.links import Link
 from player.runtime.profiles import load_profile
 from player.scenario.__main__ import main
 from player.scenario.load import find, library, library_names, load
