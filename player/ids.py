@@ -75,6 +75,9 @@ class KeyId(bytes):
         return f"KeyId({self})"
 
 
+ZERO_KID: Final = KeyId.cenc(bytes(CENC_KEY_ID_BYTES))
+
+
 class SystemId(bytes):
     """The 16 bytes that name a protection system in a `pssh` box or a ContentProtection element."""
 

@@ -17,7 +17,7 @@ from player.engine import keys
 from player.engine.actions import OpenCdm
 from player.engine.events import KeySystemChosen
 from player.engine.track import Track
-from player.ids import CLEARKEY, HIERARCHY, KeyId
+from player.ids import CLEARKEY, HIERARCHY, ZERO_KID, KeyId
 from player.isobmff.model import Fragment, InitSegment
 from player.mpd.model import AdaptationSet, Period, Representation
 
@@ -81,8 +81,12 @@ def _read_boxes(m: Machine, boxes: bytes, origin: Origin, unit: Unit | None) -> 
 
 def announce_init(m: Machine, track: Track, init: InitSegment, now: int) -> None:
     """An init segment was read: its boxes, and the default key ids of what the manifest did not name."""
-    kids = tuple(kid for kid in init.default_kids if not kid.is_zero)  # zero: no default key, and no key to ask for
-    if not (kids or init.init_data or any(e.protection for t in init.tracks for e in t.entries)):
+    kids = (*((ZERO_KID,) if m.spec.element.zero_default_kid else ()), *init.default_kids)
+    if not (
+        any(not kid.is_zero for kid in kids)
+        or init.init_data
+        or any(e.protection for t in init.tracks for e in t.entries)
+    ):
         return
     open_key_system(m)
     _tell_encrypted(m, track, init.init_data)

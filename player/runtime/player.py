@@ -122,7 +122,7 @@ class Player:
             async with AsyncExitStack() as stack:
                 drive = await self._set_up(spec, fold, stack)
                 error = await drive.run()
-            return fold.result(self._sink, error)
+            return replace(fold.result(self._sink, error), quirks=self._cdm_spec.quirks)
         finally:
             self._over.set()
             self._listeners.end()

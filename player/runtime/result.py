@@ -82,6 +82,7 @@ class PlayResult:
     periods: int
     crypto_periods: int
     error: PlayError | None
+    quirks: tuple[str, ...] = ()  # deviations of its device that were on
 
     def as_json(self) -> Any:
         """Numbers, text, lists and dictionaries only."""

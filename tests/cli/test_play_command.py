@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FIELDS = [
     "mpd", "ended", "played_s", "startup_s", "stalls", "blocked", "encrypted_events", "init_data_distinct", "sessions",
     "license_requests", "local_licenses", "licenses", "license_failures", "retries", "keys", "tracks", "periods",
-    "crypto_periods", "error",
+    "crypto_periods", "error", "quirks",
 ]  # fmt: skip
 TRACK_FIELDS = ["id", "kind", "codec", "representations", "samples", "bytes", "sha256"]
 

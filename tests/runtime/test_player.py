@@ -131,7 +131,7 @@ def test_a_live_presentation_is_played_across_boundaries() -> None:
 
 FIELDS = """
 mpd ended played_s startup_s stalls blocked encrypted_events init_data_distinct sessions license_requests local_licenses
-licenses license_failures retries keys tracks periods crypto_periods error
+licenses license_failures retries keys tracks periods crypto_periods error quirks
 """
 
 

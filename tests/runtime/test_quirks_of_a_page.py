@@ -238,6 +238,7 @@ def played(*quirks: str, rotation: Rotation = Rotation.IN_BAND) -> tuple[PlayRes
 @pytest.mark.parametrize("quirk", ALL)
 def test_a_player_lives_with_every_deviation(quirk: str, rotation: Rotation) -> None:
     result, _ = played(quirk, rotation=rotation)
+    assert result.as_json()["quirks"] == [quirk]
     if quirk in FATAL and result.error is not None:
         assert result.error.code == FATAL[quirk]
     elif quirk == "no_key_statuses":
