@@ -46,6 +46,8 @@ SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """By name, what ffmpeg is told to make of nothing: one track in fragments of a second."""
 
+_FRAMEHASH: Final = ("-f", "framehash", "-hash", "sha256", "-")
+
 WORDS: Final = "WEBVTT\n\n00:00.500 --> 00:02.000\nOne\n\n00:03.000 --> 00:07.000\nTwo\n"
 
 
@@ -95,6 +97,11 @@ class Encoders:
         if source not in self._digests:
             self._digests[source] = self._digest(self.source(source), ())
         return self._digests[source]
+
+    def frames(self, source: str) -> list[str]:
+        """SHA-256 of every sample of a source, in decode order."""
+        lines = self.ffmpeg("-i", self.source(source), "-map", "0", "-c", "copy", *_FRAMEHASH).decode().splitlines()
+        return [line.rpartition(",")[2].strip() for line in lines if not line.startswith("#")]
 
     def _digest(self, path: Path, options: Sequence[str]) -> str:
         copied = ("-map", "0", "-c", "copy", "-f", "streamhash", "-hash", "sha256", "-")

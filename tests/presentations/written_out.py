@@ -47,11 +47,16 @@ class Written:
 
 def periods(mpd: Path) -> list[list[Written]]:
     """Every Representation of each Period, in document order."""
-    root = ET.fromstring(mpd.read_text(encoding="utf-8"))  # our own tools have written it
-    whole = root.get("mediaPresentationDuration", "")
+    return periods_of(mpd.read_bytes(), mpd.parent)
+
+
+def periods_of(mpd: bytes, folder: Path) -> list[list[Written]]:
+    """The same of an MPD in memory. What has no end yet is written out for a minute."""
+    root = ET.fromstring(mpd)  # our own tools have written it
+    whole = root.get("mediaPresentationDuration", "PT60S")
     return [
         [
-            _read(mpd.parent, number, group, one, _seconds(period.get("duration", whole)))
+            _read(folder, number, group, one, _seconds(period.get("duration", whole)))
             for number, group in enumerate(period.iter(f"{_NS}AdaptationSet"))
             for one in group.iter(f"{_NS}Representation")
         ]
@@ -118,7 +123,7 @@ def _ticks(form: ET.Element, scale: int, offset: int, length: Fraction) -> Itera
     timeline = form.find(f"{_NS}SegmentTimeline")
     if timeline is None:
         every = int(form.get("duration", "0"))
-        count = -(-length * scale // every)
+        count = -(-length * scale // every) if every else 0  # Packager lists what has no segment yet
         yield from (offset + every * place for place in range(int(count)))
         return
     at = 0
