@@ -28,6 +28,7 @@ from player.engine.actions import (
     FetchFailed,
     FetchKind,
     Finish,
+    Headers,
     Progress,
     Result,
     Start,
@@ -62,7 +63,6 @@ class Machine:
         "element",
         "eme",
         "epoch_us",
-        "etag",
         "exchanges",
         "finished",
         "key_error",
@@ -76,6 +76,7 @@ class Machine:
         "request",
         "spec",
         "stream",
+        "validators",
         "wanted",
     )  # fmt: skip
 
@@ -103,7 +104,7 @@ class Machine:
         self.manifest_version = 0
         self.manifest_url = spec.mpd_url
         self.manifest_attempts = 0
-        self.etag = ""
+        self.validators: Headers = ()  # of the MPD in hand, for the next request
         self.request: Fetch | None = None  # the MPD or clock fetch under way
         self.refresh_at = -1
         self.clock_offset_us = 0

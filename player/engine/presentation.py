@@ -9,7 +9,7 @@ from player.clock import SECOND
 from player.engine import announcing, tracks
 from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind
 from player.engine.events import ClockSynced, ManifestFailed, ManifestLoaded
-from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, wait_us
+from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, validators, wait_us
 from player.engine.manifest import Manifest
 from player.engine.track import Track
 from player.errors import KeystormError, ManifestError
@@ -59,8 +59,7 @@ def refresh(m: Machine) -> None:
 
 
 def _fetch(m: Machine, intended: int) -> None:
-    headers = (("if-none-match", m.etag),) if m.etag else ()
-    m.request = Fetch(kind=FetchKind.MPD, url=m.manifest_url, headers=headers, intended=intended)
+    m.request = Fetch(kind=FetchKind.MPD, url=m.manifest_url, headers=m.validators, intended=intended)
     m.act(m.request)
 
 
@@ -89,7 +88,7 @@ def _loaded(m: Machine, result: Fetched, manifest: Manifest, now: int) -> None:
     m.manifest_version += 1
     presentation = manifest.presentation
     m.manifest_url = presentation.locations[0] if presentation.locations else result.url
-    m.etag = m.pool.intern(next((value for name, value in result.headers if name == "etag"), ""))
+    m.validators = m.pool.intern(validators(result.headers)) if m.manifest_url == result.url else ()
     if m.hears(ManifestLoaded):
         m.tell(_told(m, presentation))
     _schedule_refresh(m, result.action.intended)
@@ -117,7 +116,7 @@ def _not_loaded(m: Machine, result: Fetched | FetchFailed, error: KeystormError,
         if final or m.manifest_attempts >= FETCH_ATTEMPTS:
             m.fail(error, now)
         else:
-            m.refresh_at = now + wait_us(m.manifest_attempts)
+            m.refresh_at = now + wait_us(m.manifest_attempts, result, m.wall_us(now))
         return
     if m.hears(ManifestFailed):
         m.tell(ManifestFailed(code=error.code, reason=str(error)))

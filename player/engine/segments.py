@@ -271,7 +271,7 @@ def _refuse(m: Machine, track: Track, result: Fetched | FetchFailed, now: int) -
     early = live and isinstance(result, Fetched) and result.status == 404
     again = live if not is_final(result) else early and track.attempts < FETCH_ATTEMPTS
     if again or (not is_final(result) and track.attempts < FETCH_ATTEMPTS):
-        track.held_until = now + wait_us(track.attempts)
+        track.held_until = now + wait_us(track.attempts, result, m.wall_us(now))
     elif live and track.coming is not None:
         _lose(m, track, track.coming, error.code, str(error))
         track.coming = None
