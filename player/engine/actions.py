@@ -156,4 +156,25 @@ class Stop(msgspec.Struct, frozen=True, gc=False):
     """End now, as if the duration were over."""
 
 
-Result = Start | Fetched | FetchFailed | Progress | CdmDone | Stop
+class Seek(msgspec.Struct, frozen=True, gc=False):
+    """Go to a position on the presentation timeline, or as near as there is media; `engine.window.LIVE`: to live."""
+
+    position_us: int
+
+
+class Pause(msgspec.Struct, frozen=True, gc=False):
+    """Stand still; what is ahead is fetched as far as the buffer has room."""
+
+
+class Resume(msgspec.Struct, frozen=True, gc=False):
+    """Go on after a pause."""
+
+
+class SetRate(msgspec.Struct, frozen=True, gc=False):
+    """Play at this rate from now on: parts per million, 1,000,000 is normal."""
+
+    rate: int
+
+
+Control = Seek | Pause | Resume | SetRate
+Result = Start | Fetched | FetchFailed | Progress | CdmDone | Stop | Control

@@ -186,7 +186,7 @@ def _plan(m: Machine, rule: plan.ClientPlan, number: int, init_data: InitData | 
         return
     if all(table.find(m.drm.keys, kid) is not None for kid in init_data.kids):
         return
-    need = now + start_us - m.stream.position(now)
+    need = m.stream.until(start_us, now)
     if need < now:
         return  # over before playback could use it
     at = plan.instant(rule, m.draw, number, now, need)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from player.engine import segments
+from player.engine import abandoning, segments
 from player.engine.actions import Progress
 
 if TYPE_CHECKING:
@@ -19,3 +19,4 @@ def progressed(m: Machine, result: Progress, now: int) -> None:
         return
     if result.parsed is not None:
         segments.take_part(m, track, track.coming, result, now)
+    abandoning.watch(m, track, result, now)

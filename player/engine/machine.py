@@ -18,19 +18,24 @@ from player.drm.keys import ExtendedStatus
 from player.drm.state import State as DrmState
 from player.eme.element import Element
 from player.eme.table import State as EmeState
-from player.engine import announcing, arriving, keys, licensing, playback, presentation, segments, settling
+from player.engine import announcing, arriving, keys, licensing, playback, presentation, seeking, segments, settling
 from player.engine.actions import (
     Action,
     Cancel,
     CdmDone,
+    Control,
     Fetch,
     Fetched,
     FetchFailed,
     FetchKind,
     Finish,
     Headers,
+    Pause,
     Progress,
     Result,
+    Resume,
+    Seek,
+    SetRate,
     Start,
     Stop,
 )
@@ -63,6 +68,7 @@ class Machine:
         "element",
         "eme",
         "epoch_us",
+        "etag",
         "exchanges",
         "finished",
         "key_error",
@@ -98,7 +104,7 @@ class Machine:
         self.wanted = wanted
         self.eme = EmeState()
         self.drm = DrmState()
-        self.stream = StreamState(0)
+        self.stream = StreamState(0, spec.rate)
         self.element = Element()
         self.manifest: Manifest = NONE_YET
         self.manifest_version = 0
@@ -134,9 +140,24 @@ class Machine:
                 presentation.start(self, now)
             case Stop():
                 playback.stop(self, now)
+            case Seek() | Pause() | Resume() | SetRate():
+                self._control(result, now)
             case _:
                 assert_never(result)
         self._turn(now)
+
+    def _control(self, control: Control, now: int) -> None:
+        match control:
+            case Seek(position_us):
+                seeking.seek(self, position_us, now)
+            case Pause():
+                seeking.pause(self, now)
+            case Resume():
+                seeking.resume(self, now)
+            case SetRate(rate):
+                seeking.set_rate(self, rate, now)
+            case _:
+                assert_never(control)
 
     def actions(self, now: int) -> Sequence[Action]:  # noqa: ARG002 — the verb's shape
         """The pending actions, taken once, in the order in which they are to be begun."""
@@ -176,7 +197,7 @@ class Machine:
 
     def position_us(self, now: int) -> int:
         """Playback position on the presentation timeline."""
-        return self.stream.position(now)
+        return playback.position(self, now)
 
     def key_statuses(self) -> Mapping[KeyId, ExtendedStatus]:
         """Extended status of every key id met so far."""

@@ -1,7 +1,8 @@
 """The position: when it starts, stands, goes on and ends.
 
 A stall is a position that stands at the end of the decryptable buffer, not at the end of the stream, for more than
-1 ms; its cause is `key` if the next sample is fetched but has no usable key, else `network`. Start-up is no stall.
+1 ms; its cause is `key` if the next sample is fetched but has no usable key, else `network`. Start-up is no stall, nor
+is the wait for media after a seek, nor a pause.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from player.clock import us
 from player.eme import element
 from player.eme.element_quirks import EARLY_US, WaitingForKeyEvent
 from player.eme.events import WaitingForKey
+from player.engine import pacing
 from player.errors import LicenseError
 from player.ids import KeyId
 from player.stream import buffer
 from player.stream.buffer import FOREVER
-from player.stream.events import Blocked, Ended, Resumed, Stalled, Started
+from player.stream.events import Blocked, Ended, Resumed, Seeked, Stalled, Started
 
 if TYPE_CHECKING:
     from player.engine.machine import Machine
@@ -27,16 +29,35 @@ START_AHEAD_US: Final = 500_000  # enough not to stall at once where the start l
 
 def update(m: Machine, now: int) -> None:
     """Bring the position in line with the buffer."""
-    if m.spec.as_fast_as_possible:
+    s = m.stream
+    if s.seeking_at >= 0:
+        _arrive(m, now)
+    if s.seeking_at < 0:
+        _go(m, now)
+    if s.moving:
+        pacing.keep(m, now)
+    if not m.finished and _over(m, now):
+        _end(m, now)
+
+
+def _go(m: Machine, now: int) -> None:
+    s = m.stream
+    if s.paused:
+        _rest(m)
+    elif m.spec.as_fast_as_possible:
         _rush(m, now)
-    elif m.stream.started_at < 0:
+    elif s.started_at < 0:
         _start_up(m, now)
-    elif m.stream.moving:
+    elif s.moving:
         _run(m, now)
     else:
         _stand(m, now)
-    if not m.finished and _over(m, now):
-        _end(m, now)
+
+
+def position(m: Machine, now: int) -> int:
+    """Where playback is. A driver may be late: the position never passes what can be played."""
+    s = m.stream
+    return min(s.position(now), max(s.anchor_us, min(_edge(m), _last(m)))) if s.moving else s.anchor_us
 
 
 def deadline(m: Machine) -> int | None:
@@ -46,7 +67,8 @@ def deadline(m: Machine) -> int | None:
         reach = min(_edge(m), _last(m))
         if m.element.blocked and _tells_early(m):
             reach = max(s.anchor_us, reach - EARLY_US)
-        return s.anchor_at + reach - s.anchor_us
+        paced = pacing.deadline(m)
+        return s.reaches(reach) if paced is None else min(s.reaches(reach), paced)
     if s.stalled_at >= 0 and not s.stall_told and not m.spec.as_fast_as_possible:
         return s.stalled_at + STALL_FROM_US
     return None
@@ -58,12 +80,57 @@ def stop(m: Machine, now: int) -> None:
     m.finish()
 
 
-# ── the four situations ──────────────────────────────────────────────────────────────────────────────────────────────
+def leave(m: Machine, now: int) -> None:
+    """The position is about to jump: what was played up to here counts, and no stall goes on."""
+    s = m.stream
+    s.played_us += _played_here(m, position(m, now))
+    end_stall(m, now)
+
+
+def end_stall(m: Machine, now: int) -> None:
+    s = m.stream
+    if m.spec.as_fast_as_possible:
+        _watch_key(m, None, s.anchor_us, now)
+    elif s.stalled_at >= 0 and s.started_at >= 0:
+        _tell_open_stall(m, now)
+    s.stalled_at, s.stall_told, s.stall_kid = -1, False, None
+
+
+# ── the situations ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _arrive(m: Machine, now: int) -> None:
+    """After a seek: is there media at the new position?"""
+    s = m.stream
+    if not _has_enough(m):
+        kid = _missing_key(m, s.anchor_us)
+        if kid is not None and not m.spec.as_fast_as_possible:
+            _wait(m, kid, now)
+        return
+    if element.is_waiting(m.element):
+        _resume_element(m)
+    if m.hears(Seeked):
+        m.tell(Seeked(position_us=s.anchor_us, for_us=now - s.seeking_at))
+    s.seeking_at = -1
+    if s.started_at >= 0 and not m.spec.as_fast_as_possible:
+        s.set_position(s.anchor_us, now, moving=not s.paused)
+
+
+def _has_enough(m: Machine) -> bool:
+    """Enough ahead not to stand still at once."""
+    ahead_us = min(_edge(m), _last(m)) - m.stream.anchor_us
+    return ahead_us >= START_AHEAD_US or _all_finished(m) or _edge(m) >= _last(m)
+
+
+def _rest(m: Machine) -> None:
+    """Paused: a key that comes is no longer waited for."""
+    if element.is_waiting(m.element) and _edge(m) > m.stream.anchor_us:
+        _resume_element(m)
 
 
 def _start_up(m: Machine, now: int) -> None:
     s = m.stream
-    if _edge(m) - s.anchor_us < START_AHEAD_US and not _all_finished(m):
+    if not _has_enough(m):
         return
     s.started_at = now
     s.set_position(s.anchor_us, now, moving=True)
@@ -78,7 +145,7 @@ def _run(m: Machine, now: int) -> None:
         _tell_early(m, edge, now)
     if s.position(now) < edge or edge >= _last(m):
         return
-    s.stalled_at = s.anchor_at + edge - s.anchor_us  # the exact instant, should the driver be late
+    s.stalled_at = s.reaches(edge)  # the exact instant, should the driver be late
     s.stall_told = False
     s.set_position(edge, now, moving=False)
     _stand(m, now)
@@ -161,12 +228,11 @@ def _rush(m: Machine, now: int) -> None:
             m.tell(Started(position_us=s.anchor_us, startup_us=now - s.joined_at))
     goal = 0 if _all_finished(m) else us(m.spec.profile.stream.buffer_goal_s)
     s.set_position(max(s.anchor_us, min(edge, _last(m)) - goal), now, moving=False)
-    _watch_key(m, edge, now)
+    _watch_key(m, _missing_key(m, edge), edge, now)
 
 
-def _watch_key(m: Machine, edge: int, now: int) -> None:
+def _watch_key(m: Machine, kid: KeyId | None, edge: int, now: int) -> None:
     s = m.stream
-    kid = _missing_key(m, edge)
     if s.stall_kid is not None and kid != s.stall_kid:
         if now - s.stalled_at >= STALL_FROM_US and m.hears(Blocked):
             m.tell(Blocked(position_us=s.stall_us, kid=s.stall_kid, for_us=now - s.stalled_at))
@@ -195,8 +261,8 @@ def tell_end(m: Machine, now: int, *, ended: bool) -> None:
     if s.stalled_at >= 0 and s.started_at >= 0 and not m.spec.as_fast_as_possible:
         _tell_open_stall(m, now)
     if m.hears(Ended):
-        position = s.position(now)
-        m.tell(Ended(position_us=position, played_us=_played(m, position), ended=ended))
+        at_us = position(m, now)
+        m.tell(Ended(position_us=at_us, played_us=_played(m, at_us), ended=ended))
 
 
 def _tell_open_stall(m: Machine, now: int) -> None:
@@ -206,8 +272,13 @@ def _tell_open_stall(m: Machine, now: int) -> None:
 
 
 def _played(m: Machine, position: int) -> int:
+    return m.stream.played_us + _played_here(m, position)
+
+
+def _played_here(m: Machine, position: int) -> int:
+    """Since the start or the last seek."""
     s = m.stream
-    if s.started_at < 0:
+    if s.started_at < 0 or s.seeking_at >= 0:
         return 0
     delivered = min(buffer.end(s.tracks), _last(m)) if m.spec.as_fast_as_possible else position
     return max(0, delivered - s.origin_us)
@@ -221,7 +292,7 @@ def _last(m: Machine) -> int:
     """Where playback ends: at the end of the media once that is known, or after the duration asked for."""
     s = m.stream
     end = buffer.end(s.tracks) if _all_finished(m) else FOREVER
-    return end if m.spec.duration_us is None else min(end, s.origin_us + m.spec.duration_us)
+    return end if m.spec.duration_us is None else min(end, s.origin_us + m.spec.duration_us - s.played_us)
 
 
 def _all_finished(m: Machine) -> bool:

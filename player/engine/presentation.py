@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from player.clock import SECOND
-from player.engine import announcing, tracks
+from player.engine import announcing, choosing, tracks, window
 from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind
 from player.engine.events import ClockSynced, ManifestFailed, ManifestLoaded
 from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, validators, wait_us
@@ -14,7 +14,7 @@ from player.engine.manifest import Manifest
 from player.engine.track import Track
 from player.errors import KeystormError, ManifestError
 from player.mpd.availability import refresh_due
-from player.mpd.model import AdaptationSet, Period, Presentation
+from player.mpd.model import Presentation
 from player.mpd.values import instant
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ _HTTP_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"  # RFC 9110, 5.6.7
 _LEAST_REFRESH_US: Final = (
     1 * SECOND
 )  # an MPD that may change at any moment (minimumUpdatePeriod 0) is polled at this pace
-_DEFAULT_LIVE_DELAY_US: Final = 10 * SECOND  # where neither the MPD nor the caller says one
 
 
 # ── load and refresh ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -201,14 +200,16 @@ def _open(m: Machine, now: int) -> None:
     if not periods:
         m.fail(ManifestError("no-periods", "/MPD", "no Period can be played"), now)
         return
+    if not m.manifest.presentation.dynamic and window.needs_live(m):
+        m.fail(KeystormError("usage", "only a live presentation can be started live or at a wall time"), now)
+        return
     if m.manifest.protections:
         announcing.open_key_system(m)
-    position = _start_position(m, now)
-    period = next((p for p in reversed(periods) if p.start_us <= position), periods[0])
-    position = max(position, period.start_us)
+    position = window.start_us(m, now)
+    period = window.period_at(m, position)
     m.stream.origin_us = position
     m.stream.set_position(position, now, moving=False)
-    chosen = [(kind, group) for kind in KINDS if (group := _first(period, kind)) is not None]
+    chosen = [(kind, group) for kind in KINDS if (group := choosing.first(period, kind)) is not None]
     if not chosen:
         m.fail(ManifestError("no-tracks", f"/MPD/Period[@id='{period.id}']", "neither video nor audio"), now)
         return
@@ -216,23 +217,3 @@ def _open(m: Machine, now: int) -> None:
     for track, (_, group) in zip(m.stream.tracks, chosen, strict=True):
         tracks.open_period(m, track, period, group, now)
     announcing.plan_coming(m, now)
-
-
-def _first(period: Period, kind: str) -> AdaptationSet | None:
-    return next((group for group in period.adaptation_sets if group.kind == kind and group.representations), None)
-
-
-def _start_position(m: Machine, now: int) -> int:
-    """Static: the start. Dynamic: one segment and the live delay behind the live edge, or what the MPD suggests."""
-    presentation = m.manifest.presentation
-    if not presentation.dynamic:
-        return presentation.periods[0].start_us
-    live = m.wall_us(now) - presentation.availability_start_wall_us
-    if m.spec.live_delay_us is not None:
-        behind = m.spec.live_delay_us + tracks.segment_duration_us(m.manifest, presentation.periods[-1])
-    elif presentation.suggested_delay_us is not None:
-        behind = presentation.suggested_delay_us
-    else:
-        behind = _DEFAULT_LIVE_DELAY_US
-    earliest = 0 if presentation.time_shift_us is None else live - presentation.time_shift_us
-    return max(live - behind, earliest, presentation.periods[0].start_us)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from player.clock import us
 from player.eme import element
-from player.engine import announcing, decrypting, tracks
+from player.engine import announcing, choosing, decrypting, tracks
 from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind, Progress
 from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, transfer, wait_us
 from player.engine.spec import Media
@@ -19,6 +19,8 @@ from player.mpd.model import Resource, Segment
 from player.stream import choice
 from player.stream.buffer import FOREVER, NEVER, Pending
 from player.stream.events import SegmentFailed, SegmentLoaded
+from player.stream.ladder import AUTO, script
+from player.stream.state import NORMAL
 
 if TYPE_CHECKING:
     from player.engine.machine import Machine
@@ -59,6 +61,8 @@ def _schedule(m: Machine, track: Track, now: int) -> None:
 
 
 def _schedule_media(m: Machine, track: Track, now: int) -> None:
+    if m.stream.paused and _room(m, track, now) > now:
+        return  # what leaves the window meanwhile is not lost: playback will go on from where there is media
     segment = _following(m, track)
     while segment is not None and _has_left(m, segment, now):
         _lose(m, track, segment, "left-window", "it has left the time-shift window")
@@ -101,17 +105,20 @@ def _has_left(m: Machine, segment: Segment, now: int) -> bool:
 
 
 def _room(m: Machine, track: Track, now: int) -> int:
-    ahead = track.loaded_us - m.stream.position(now) - us(m.spec.profile.stream.buffer_goal_s)
+    ahead = track.loaded_us - m.stream.position(now) - choosing.goal_us(m, track)
     if ahead <= 0:
         return now
-    return now + ahead if m.stream.moving else FOREVER
+    return now - (-ahead * NORMAL // m.stream.rate) if m.stream.moving else FOREVER
 
 
 def _switch(m: Machine, track: Track, now: int) -> None:
-    """Another Representation from this segment on, where the choice is free and not made too often."""
-    if m.spec.representation != "auto" or not choice.may_switch(track.switched_at, now, m.spec.profile.stream):
+    """Another Representation from this segment on, where a script says so, or the choice is not made too often."""
+    is_free = m.spec.representation == AUTO
+    if is_free and not choice.may_switch(track.memory, track.switched_at, now, m.spec.profile.stream):
         return
-    wished = tracks.wished(m, track, track.representation)
+    if not is_free and not script(m.spec.representation):
+        return
+    wished = choosing.wished(m, track, track.representation, now)
     if wished.id != track.representation.id:
         tracks.represent(m, track, wished, now)
 
@@ -143,6 +150,7 @@ def _fetch(
         timeout_us=FETCH_TIMEOUT_US + (0 if made is None else made.end_us - made.start_us),
         connect_timeout_us=CONNECT_TIMEOUT_US,
         stall_timeout_us=STALL_TIMEOUT_US,
+        progress=kind is FetchKind.MEDIA and choice.abandons(m.spec.profile.stream),
         parts=made is not None,
         intended=intended,
         track=track.number,
@@ -202,6 +210,7 @@ def _take(m: Machine, track: Track, segment: Segment, media: MediaSegment, resul
     """Fragments that were read, in order; those before a fault count as well."""
     moved_bytes, moved_us = transfer(result)
     track.estimate = choice.measured(track.estimate, moved_bytes, moved_us, m.spec.profile.stream)
+    choosing.loaded(m, track)
     fragments = _own(track, result.action.context, media)
     if m.hears(SegmentLoaded):
         m.tell(_loaded(track, segment, fragments, len(result.body)))
@@ -271,7 +280,7 @@ def _refuse(m: Machine, track: Track, result: Fetched | FetchFailed, now: int) -
     early = live and isinstance(result, Fetched) and result.status == 404
     again = live if not is_final(result) else early and track.attempts < FETCH_ATTEMPTS
     if again or (not is_final(result) and track.attempts < FETCH_ATTEMPTS):
-        track.held_until = now + wait_us(track.attempts, result, m.wall_us(now))
+        track.held_until = now + wait_us(track.attempts)
     elif live and track.coming is not None:
         _lose(m, track, track.coming, error.code, str(error))
         track.coming = None

@@ -11,6 +11,7 @@ from player.eme.element_quirks import NO_QUIRKS, ElementQuirks
 from player.engine.actions import Headers
 from player.engine.profile import Profile
 from player.ids import ContentKey, KeyId
+from player.stream.state import NORMAL, UNASKED
 
 
 class Media(StrEnum):
@@ -33,7 +34,9 @@ VIRTUAL_CDM = CdmLatency(generate_request_us=2_000, update_us=3_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayerSpec:
-    """`representation`: "auto", "highest", "lowest" or an @id.
+    """`representation`: "auto", "highest", "lowest", an @id, or a script of them (`stream.ladder`).
+
+    `start_us`: on the presentation timeline, `engine.window.LIVE`, or UNASKED: the start, or the live position.
 
     `live_delay_us`: from the availability of a segment to its playout; None: what the MPD suggests. `plan`: the client
     part of a strategy; None: the profile's own trigger runs.
@@ -49,6 +52,9 @@ class PlayerSpec:
     media: Media = Media.FULL
     as_fast_as_possible: bool = False
     sync_clock: bool = True  # UTCTiming; a storm shares its clock with the backend and needs none
+    start_us: int = UNASKED
+    start_wall_us: int | None = None  # the same as wall time, µs since 1970
+    rate: int = NORMAL  # parts per million
     duration_us: int | None = None  # of playback
     live_delay_us: int | None = None
     annotate: bool = False  # send Keystorm-Request with license requests

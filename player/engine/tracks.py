@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from player.drm.init_data import Origin
-from player.engine import announcing, keys
+from player.engine import announcing, choosing, keys
 from player.engine.actions import Cancel
 from player.engine.manifest import Manifest
 from player.engine.track import Track
 from player.ids import KeyId
 from player.mpd.model import AdaptationSet, Period, Representation
-from player.stream import choice
 from player.stream.events import RepresentationChosen, TrackOpened
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def open_period(m: Machine, track: Track, period: Period, group: AdaptationSet, 
     """The track goes on in this Period."""
     track.period, track.adaptation_set, track.last = period, group, None
     track.inits = track.indices = ()
-    chosen = wished(m, track, None)
+    chosen = choosing.wished(m, track, None, now)
     if m.hears(TrackOpened):
         m.tell(_told(track, chosen))
     represent(m, track, chosen, now)
@@ -38,19 +38,9 @@ def _told(track: Track, chosen: Representation) -> TrackOpened:
     )
 
 
-def wished(m: Machine, track: Track, current: Representation | None) -> Representation:
-    """What the spec or the throughput asks for, of those whose keys are not blocked."""
-    rules = m.spec.profile.stream
-    ladder = _ladder(track)
-    playable = [representation for group, representation in ladder if keys.playable(m, group, representation)]
-    rate = choice.throughput(track.estimate, track.kind, rules)
-    among = playable or [representation for _, representation in ladder]
-    return choice.pick(among, m.spec.representation, rate, current, rules)
-
-
 def represent(m: Machine, track: Track, representation: Representation, now: int) -> None:
     """Play this Representation from the next segment on, and announce its keys."""
-    track.adaptation_set = next(group for group, rung in _ladder(track) if rung is representation)
+    track.adaptation_set = next(group for group, rung in choosing.candidates(track) if rung is representation)
     track.representation = representation
     track.index = m.manifest.index(track.period, representation, track.sidx)
     track.switched_at = now
@@ -63,28 +53,12 @@ def represent(m: Machine, track: Track, representation: Representation, now: int
     announcing.announce_protections(m, track, Origin.MPD, now)
 
 
-def _ladder(track: Track) -> list[tuple[AdaptationSet, Representation]]:
-    """Every Representation that can take another's place: keys of their own put qualities into sets of their own."""
-    like = track.adaptation_set
-    return [
-        (group, representation)
-        for group in track.period.adaptation_sets
-        if (group.kind, group.lang, group.roles) == (like.kind, like.lang, like.roles)
-        for representation in group.representations
-        if _codec(representation) == _codec(like.representations[0])
-    ]
-
-
-def _codec(representation: Representation) -> str:
-    return representation.codecs.partition(".")[0]
-
-
 def fall_back(m: Machine, track: Track, kid: KeyId, now: int) -> None:
     """The key will not come: go on in a Representation with another key, or end."""
     if m.spec.element.buffered_data_sticks and track.pending[0].init is not track.init:
         return  # it has gone on already, and what was fetched before stays where it is
     current = track.representation
-    others = [r for group, r in _ladder(track) if r is not current and keys.playable(m, group, r)]
+    others = [r for group, r in choosing.candidates(track) if r is not current and keys.playable(m, group, r)]
     if not others:
         keys.nothing_left(m, kid, now)
         return
@@ -113,7 +87,16 @@ def next_period(m: Machine, track: Track, now: int) -> bool:
     """Go on in the next Period that has a set of this kind; False: there is none."""
     periods = m.manifest.presentation.periods
     position = next((i for i, period in enumerate(periods) if period.id == track.period.id), len(periods))
-    for period in periods[position + 1 :]:
+    return _enter_first(m, track, periods[position + 1 :], now)
+
+
+def enter(m: Machine, track: Track, period: Period, now: int) -> bool:
+    """Go to this Period, or to the next one that has a set of this kind; False: there is none."""
+    return _enter_first(m, track, [p for p in m.manifest.presentation.periods if p.start_us >= period.start_us], now)
+
+
+def _enter_first(m: Machine, track: Track, periods: Sequence[Period], now: int) -> bool:
+    for period in periods:
         group = _same(period, track.adaptation_set)
         if group is not None:
             track.period_number += 1

@@ -13,10 +13,11 @@ from player.isobmff import sidx
 from player.isobmff.model import Fragment, InitSegment
 from player.mpd.model import AdaptationSet, Period, Representation, Segment
 from player.mpd.timeline import SegmentIndex
-from player.stream.choice import NOTHING_MEASURED
+from player.stream.choice import NOTHING_MEASURED, NOTHING_REMEMBERED
 
 FOREVER: Final = 1 << 62  # an end that is never reached
 NEVER: Final = -FOREVER  # an instant before any other
+KEPT_BEHIND_US: Final = 30_000_000  # what was played stays for so long a seek back; Shaka Player, bufferBehind
 _EMPTY: Final = bytearray()
 
 
@@ -52,6 +53,15 @@ class Pending:
         return self.start_us + ticks * 1_000_000 // self.fragment.timescale
 
     @property
+    def clear_us(self) -> int:
+        """Up to where it is clear."""
+        return self.start_us if self.start == 0 else self.advance(0)
+
+    @property
+    def end_us(self) -> int:
+        return self.start_us + self.fragment.duration * 1_000_000 // self.fragment.timescale
+
+    @property
     def done(self) -> bool:
         return self.start == len(self.fragment.samples)
 
@@ -62,8 +72,9 @@ R = TypeVar("R")
 class TrackBuffer(Generic[R]):
     """One media type of the presentation, across its Periods. Ends are presentation time in µs.
 
-    `ready_us`: end of the contiguous part that can be played. `loaded_us`: end of what was fetched. `due`: instant (µs
-    on the run clock) of the next fetch, FOREVER where only a refresh or the position can bring one.
+    `from_us`: start of what is held. `ready_us`: end of the contiguous part that can be played. `loaded_us`: end of
+    what was fetched. `due`: instant (µs on the run clock) of the next fetch, FOREVER where only a refresh or the
+    position can bring one.
     """
 
     __slots__ = (
@@ -75,12 +86,14 @@ class TrackBuffer(Generic[R]):
         "due",
         "ended",
         "estimate",
+        "from_us",
         "held_until",
         "index",
         "indices",
         "inits",
         "last",
         "loaded_us",
+        "memory",
         "number",
         "pending",
         "period",
@@ -103,6 +116,7 @@ class TrackBuffer(Generic[R]):
         self.indices: tuple[tuple[str, sidx.SegmentIndex], ...] = ()  # what was read of them, by Representation
         self.last: Segment | None = None  # the segment fetched last
         self.pending: tuple[Pending, ...] = ()
+        self.from_us = start_us
         self.ready_us = start_us
         self.loaded_us = start_us
         self.due = FOREVER
@@ -116,6 +130,7 @@ class TrackBuffer(Generic[R]):
         self.attempts = 0  # failed in a row
         self.period_number = 0
         self.estimate = NOTHING_MEASURED
+        self.memory = NOTHING_REMEMBERED
         self.switched_at = NEVER
         self.taken_us = NEVER  # up to here fragments of the coming segment were taken while it arrived
 
@@ -139,6 +154,8 @@ class TrackBuffer(Generic[R]):
         return self.ended and not self.pending
 
     def push(self, pending: Pending, end_us: int) -> None:
+        if self.loaded_us <= self.from_us:
+            self.from_us = min(self.from_us, pending.start_us)  # the segment of the first position starts before it
         self.pending = (*self.pending, pending)
         self.loaded_us = max(self.loaded_us, end_us)
 
@@ -154,6 +171,34 @@ class TrackBuffer(Generic[R]):
         self.pending, self.loaded_us = (), self.ready_us
         self.last = self.coming = self.request = None
         self.attempts, self.held_until, self.taken_us, self.ended = 0, -1, NEVER, False
+
+    def leave(self, position_us: int) -> None:
+        """What lies too far behind a position that is about to be left is held no longer."""
+        self.from_us = max(self.from_us, min(position_us - KEPT_BEHIND_US, self.ready_us))
+
+    def holds(self, position_us: int) -> bool:
+        """Whether media at this position is held, clear or not; the segment that is about to come counts as well."""
+        first_us, last_us = self.from_us, self.loaded_us
+        if self.coming is not None:
+            last_us = max(last_us, self.coming.end_us)
+            first_us = first_us if self.loaded_us > first_us else min(first_us, self.coming.start_us)
+        return first_us <= position_us < last_us or (self.ended and first_us <= position_us == last_us)
+
+    def move_within(self, position_us: int) -> None:
+        """Playback goes on at a position that is held: what is not clear before it is needed no more."""
+        if position_us < self.ready_us:
+            return
+        self.pending = tuple(piece for piece in self.pending if piece.end_us > position_us)
+        first_us = min(self.pending[0].clear_us, position_us) if self.pending else position_us
+        if first_us > self.ready_us:
+            self.from_us = self.ready_us = first_us
+            self.loaded_us = max(self.loaded_us, first_us)
+
+    def empty(self, position_us: int) -> None:
+        """Nothing is held any more; fetching begins anew at this position."""
+        self.drop_unready()
+        self.from_us = self.ready_us = self.loaded_us = position_us
+        self.broken = self.refused = None
 
     def skip(self, end_us: int) -> None:
         """Media up to here will never come: playback goes over it."""

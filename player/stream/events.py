@@ -52,6 +52,16 @@ class SegmentFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentAbandoned(Event):
+    """A segment was too slow to come: its fetch was given up for one of a lower quality."""
+
+    name: ClassVar[str] = "stream:segment-abandoned"
+    track: int
+    number: int
+    received_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Event):
     """The position advances for the first time."""
 
@@ -78,6 +88,47 @@ class Resumed(Event):
     position_us: int
     for_us: int
     cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeking(Event):
+    """The position jumps. `to_us` lies where there is media: in a live stream, in its window."""
+
+    name: ClassVar[str] = "stream:seeking"
+    position_us: int  # before
+    to_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeked(Event):
+    """There is media to play at the new position; waiting for it was no stall."""
+
+    name: ClassVar[str] = "stream:seeked"
+    position_us: int
+    for_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused(Event):
+    name: ClassVar[str] = "stream:paused"
+    position_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpaused(Event):
+    """Playback may go on, as far as there is media."""
+
+    name: ClassVar[str] = "stream:unpaused"
+    position_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateChanged(Event):
+    """By the user, or to come closer to the target latency of the service. `rate`: parts per million."""
+
+    name: ClassVar[str] = "stream:rate"
+    position_us: int
+    rate: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

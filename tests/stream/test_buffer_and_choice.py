@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player.clock import SECOND
+from player.clock import SECOND, us
 from player.engine.profile import Profile, parse
+from player.errors import UsageError
 from player.isobmff.model import Fragment
 from player.isobmff.sample import Sample
 from player.isobmff.samples import Samples
 from player.mpd.model import Representation, SegmentBase
-from player.stream import buffer, choice
+from player.stream import buffer, choice, ladder
 from player.stream.buffer import FOREVER, Pending, TrackBuffer
-from player.stream.choice import Estimate
+from player.stream.choice import NOTHING_REMEMBERED, Estimate
+from player.stream.starvation import View
 
 
 @cache
@@ -78,18 +82,45 @@ def rung(name: str, bandwidth: int) -> Representation:
 LADDER = (rung("low", 300_000), rung("mid", 900_000), rung("high", 3_000_000))
 
 
-def test_a_wish_wins_over_throughput() -> None:
-    rules = ideal().stream
-    assert choice.pick(LADDER, "highest", 0, None, rules).id == "high"
-    assert choice.pick(LADDER, "lowest", 1e9, None, rules).id == "low"
-    assert choice.pick(LADDER, "mid", 1e9, None, rules).id == "mid"
-    assert choice.pick(LADDER, "unheard-of", 1_200_000, None, rules).id == "mid"
+@pytest.mark.parametrize(
+    ("wish", "at_s", "expected"),
+    [
+        ("highest", 0, "high"),
+        ("lowest", 0, "low"),
+        ("mid", 0, "mid"),
+        ("auto", 0, None),
+        ("unheard-of", 0, None),
+        ("script:2=low,12=high,20=elsewhere", 0, None),
+        ("script:2=low,12=high,20=elsewhere", 2, "low"),
+        ("script:2=low,12=high,20=elsewhere", 11.9, "low"),
+        ("script:2=low,12=high,20=elsewhere", 12, "high"),
+        ("script:2=low,12=high,20=elsewhere", 20, "high"),  # that step is for a track that has such a rung
+    ],
+)
+def test_a_wish_names_a_rung_and_a_script_one_at_each_media_time(wish: str, at_s: float, expected: str | None) -> None:
+    rung = ladder.named(LADDER, wish, us(at_s))
+    assert (None if rung is None else rung.id) == expected
+
+
+@pytest.mark.parametrize(
+    "wish", ["script:", "script:0", "script:x=low", "script:-1=low", "script:5=low,5=mid", "script:1="]
+)
+def test_a_script_that_means_nothing_is_refused(wish: str) -> None:
+    with pytest.raises(UsageError, match="script"):
+        ladder.script(wish)
+
+
+def test_the_ladder_is_ordered_by_quality_ranking_where_every_rung_has_one() -> None:
+    ranked = [replace(rung, quality=quality) for rung, quality in zip(LADDER, (1, 3, 2), strict=True)]
+    assert [rung.id for rung in ladder.ordered(ranked)] == ["mid", "high", "low"]
+    assert [rung.id for rung in ladder.ordered((*ranked[1:], LADDER[0]))] == ["low", "mid", "high"]
 
 
 @given(st.floats(0, 1e8))
 def test_throughput_chooses_the_highest_rung_it_can_carry(rate: float) -> None:
     rules = ideal().stream
-    chosen = choice.pick(LADDER, "auto", rate, None, rules)
+    view = View(rate=rate, buffer_s=10, segment_s=2, current=None)
+    chosen = LADDER[choice.pick(LADDER, view, NOTHING_REMEMBERED, rules)]
     assert chosen.bandwidth <= max(rate * rules.factor_up, 300_000)
     better = [r for r in LADDER if r.bandwidth > chosen.bandwidth]
     assert all(r.bandwidth > rate * rules.factor_up for r in better)
