@@ -461,7 +461,7 @@ def test_a_slot_that_is_used_again_never_answers_for_the_session_before() -> Non
 
 @pytest.mark.rule("L006")
 def test_closed_can_be_awaited_at_any_time_and_again() -> None:
-    async def main(keys: MediaKeys) -> list[ClosedReason]:
+    async def main(keys: MediaKeys) -> list[ClosedReason | None]:
         session = await _licensed(keys)
         await session.close()
         return [await session.closed, await session.closed]

@@ -632,7 +632,7 @@ def test_children_close_with_their_parent_but_for_the_loss_of_the_cdm(lost: bool
                 return Handled(changes=(SessionChange(slot=call.slot, parent=0),))
             return result
 
-    async def main(keys: MediaKeys) -> list[ClosedReason]:
+    async def main(keys: MediaKeys) -> list[ClosedReason | None]:
         sessions = [await licensed(keys, "temporary") for _ in range(3)]
         assert [it.parent for it in sessions] == [None, sessions[0], sessions[0]]
         both: list[bool] = []
