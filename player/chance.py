@@ -34,6 +34,7 @@ class Purpose(StrEnum):
     URL = "url"
     SERVICE = "service"
     FAULT = "fault"
+    CMCD = "cmcd"
 
 
 class Draw:

@@ -16,7 +16,7 @@ from player.drm.requests import asked_for, local_license
 from player.eme import table as eme
 from player.eme.events import Message
 from player.eme.status import MessageType
-from player.engine import keys
+from player.engine import client_data, keys
 from player.engine.actions import CdmCall, Fetch, Fetched, FetchFailed, FetchKind
 from player.engine.exchange import Exchange
 from player.errors import EmeError, KeystormError, LicenseError, NetworkError
@@ -74,6 +74,8 @@ def attempt(m: Machine, exchange: Exchange, intended: int) -> None:
         _update(m, exchange, local_license(m.key_system, held, kids, exchange.init_data))
     else:
         exchange.request = _fetch(m, exchange, kids, urls[_pick(m, urls)], intended)
+        if m.spec.cmcd is not None:
+            exchange.request = client_data.of_license(m, exchange.request)
         m.act(exchange.request)
 
 
@@ -100,13 +102,16 @@ def _no_url(m: Machine, kids: tuple[KeyId, ...]) -> LicenseError:
 
 
 def _fetch(m: Machine, exchange: Exchange, kids: tuple[KeyId, ...], url: str, intended: int) -> Fetch:
+    network = m.spec.profile.network
     return Fetch(
         kind=FetchKind.LICENSE,
         url=url,
         method="POST",
         headers=(*(exchange.headers or (_JSON,)), *m.spec.license_headers, *_attribution(m, exchange)),
         body=exchange.message,
-        timeout_us=m.spec.profile.network.timeout_ms * MILLISECOND,
+        timeout_us=network.timeout_ms * MILLISECOND,
+        connect_timeout_us=network.connect_timeout_ms * MILLISECOND,
+        stall_timeout_us=network.stall_timeout_ms * MILLISECOND,
         intended=intended,
         slot=exchange.slot,
         attempt=exchange.attempt,

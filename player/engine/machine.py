@@ -18,7 +18,18 @@ from player.drm.keys import ExtendedStatus
 from player.drm.state import State as DrmState
 from player.eme.element import Element
 from player.eme.table import State as EmeState
-from player.engine import announcing, arriving, keys, licensing, playback, presentation, seeking, segments, settling
+from player.engine import (
+    announcing,
+    arriving,
+    client_data,
+    keys,
+    licensing,
+    playback,
+    presentation,
+    seeking,
+    segments,
+    settling,
+)
 from player.engine.actions import (
     Action,
     Cancel,
@@ -81,6 +92,7 @@ class Machine:
         "refresh_at",
         "request",
         "spec",
+        "starved",
         "stream",
         "validators",
         "wanted",
@@ -117,6 +129,7 @@ class Machine:
         self.key_system = ""
         self.key_error: KeystormError | None = None  # why the last license failed
         self.exchanges: tuple[Exchange, ...] = ()
+        self.starved = 0  # by bits: tracks that have, since their last request; kept for CMCD only
         self.finished = False
         self._actions: list[Action] | None = None
         self._events: list[Event] | None = None
@@ -249,6 +262,8 @@ class Machine:
             segments.advance(self, now)
         if not self.finished and self.stream.tracks:
             playback.update(self, now)
+            if self.spec.cmcd is not None:
+                client_data.note_starvation(self)
 
 
 _FETCHED: Final[dict[FetchKind, Callable[[Machine, Fetched, int], None]]] = {

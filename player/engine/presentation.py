@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from player.clock import SECOND
-from player.engine import announcing, choosing, tracks, window
+from player.engine import announcing, choosing, client_data, tracks, window
 from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind
 from player.engine.events import ClockSynced, ManifestFailed, ManifestLoaded
 from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, validators, wait_us
@@ -59,6 +59,8 @@ def refresh(m: Machine) -> None:
 
 def _fetch(m: Machine, intended: int) -> None:
     m.request = Fetch(kind=FetchKind.MPD, url=m.manifest_url, headers=m.validators, intended=intended)
+    if m.spec.cmcd is not None:
+        m.request = client_data.of_manifest(m, m.request)
     m.act(m.request)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from player.clock import us
 from player.eme import element
-from player.engine import announcing, choosing, decrypting, tracks
+from player.engine import announcing, choosing, client_data, decrypting, tracks
 from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind, Progress
 from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, transfer, wait_us
 from player.engine.spec import Media
@@ -157,6 +157,8 @@ def _fetch(
         context=context,
         known=known,
     )
+    if m.spec.cmcd is not None:
+        track.request = client_data.of_media(m, track, track.request)
     m.act(track.request)
 
 
@@ -280,7 +282,7 @@ def _refuse(m: Machine, track: Track, result: Fetched | FetchFailed, now: int) -
     early = live and isinstance(result, Fetched) and result.status == 404
     again = live if not is_final(result) else early and track.attempts < FETCH_ATTEMPTS
     if again or (not is_final(result) and track.attempts < FETCH_ATTEMPTS):
-        track.held_until = now + wait_us(track.attempts)
+        track.held_until = now + wait_us(track.attempts, result, m.wall_us(now))
     elif live and track.coming is not None:
         _lose(m, track, track.coming, error.code, str(error))
         track.coming = None

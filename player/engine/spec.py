@@ -11,6 +11,7 @@ from player.eme.element_quirks import NO_QUIRKS, ElementQuirks
 from player.engine.actions import Headers
 from player.engine.profile import Profile
 from player.ids import ContentKey, KeyId
+from player.wire.cmcd import Transmission
 from player.stream.state import NORMAL, UNASKED
 
 
@@ -58,6 +59,7 @@ class PlayerSpec:
     duration_us: int | None = None  # of playback
     live_delay_us: int | None = None
     annotate: bool = False  # send Keystorm-Request with license requests
+    cmcd: Transmission | None = None  # tell of oneself with each request
     cdm_latency: CdmLatency = CdmLatency()
     plan: ClientPlan | None = None
     element: ElementQuirks = NO_QUIRKS
