@@ -11,8 +11,8 @@ from player.eme.element_quirks import NO_QUIRKS, ElementQuirks
 from player.engine.actions import Headers
 from player.engine.profile import Profile
 from player.ids import ContentKey, KeyId
-from player.wire.cmcd import Transmission
 from player.stream.state import NORMAL, UNASKED
+from player.wire.cmcd import Transmission
 
 
 class Media(StrEnum):
