@@ -21,6 +21,7 @@ from player.runtime.file_sink import FILE_SINKS, SINKS, sink_named
 from player.runtime.player import Player
 from player.runtime.profiles import profile_names
 from player.runtime.result import PlayResult
+from player.wire.cmcd import Transmission
 
 NOT_PLAYED = UNREADABLE | {"usage"}  # what came is no MPD, or cannot be played in the way asked for
 
@@ -41,6 +42,7 @@ def arguments(parser: ArgumentParser) -> None:
     add("--as-fast-as-possible", action="store_true", help="do not wait for the clock (VOD only)")
     add("--out", metavar="DIR", type=Path, help=f"where the sinks {', '.join(FILE_SINKS)} write")
     add("--sink", choices=SINKS, default="hash", help="what becomes of the clear samples (default: %(default)s)")
+    add("--cmcd", choices=tuple(Transmission), help="tell servers of the player with each request (CTA-5004)")
     add("--seed", metavar="N", type=values.count_at("$.storm.seed"), help="chance from here, not from the system")
     add("--trace", metavar="FILE", type=Path, help="write every event as a line of JSON")
     add("--json", action="store_true", help="print the result as one JSON object")
@@ -81,6 +83,7 @@ async def _play(options: Namespace) -> PlayResult:
         sink=sink_named(options.sink, options.out),
         seed=options.seed,
         trace=options.trace,
+        cmcd=options.cmcd,
     )
     async with player:
         with on_interrupt(player.stop):

@@ -42,6 +42,7 @@ from player.runtime.virtual_loop import VirtualLoop
 from player.trace.encode import Header
 from player.trace.event import Event
 from player.trace.writer import TraceWriter
+from player.wire.cmcd import Transmission
 
 E = TypeVar("E", bound=Event)
 
@@ -72,6 +73,7 @@ class Player:
         sink: Sink | str = "hash",
         seed: int | None = None,
         trace: Path | None = None,
+        cmcd: str | None = None,
         fetcher: Fetcher | None = None,
     ) -> None:
         self._cdm_spec = CdmSpec() if cdm is None else cdm
@@ -84,6 +86,7 @@ class Player:
             keys=dict(keys or {}),
             representation=representation,
             element=element_quirks(self._cdm_spec.quirks),
+            cmcd=None if cmcd is None else _transmission(cmcd),
         )
         self._sink = sink_named(sink) if isinstance(sink, str) else sink
         self._seed = seed
@@ -209,6 +212,14 @@ class Player:
         writer = TraceWriter(file, header)
         stack.callback(writer.close)
         return writer
+
+
+def _transmission(name: str) -> Transmission:
+    """Raises: UsageError."""
+    try:
+        return Transmission(name)
+    except ValueError:
+        raise UsageError(f"CMCD goes by {' or '.join(Transmission)}, not {name!r}") from None
 
 
 async def _own_fetcher(clock: Clock, stack: AsyncExitStack) -> Fetcher:
