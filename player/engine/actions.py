@@ -24,6 +24,9 @@ Headers = tuple[tuple[str, str], ...]
 
 class FetchKind(StrEnum):
     MPD = "mpd"
+    PATCH = "patch"  # what has changed in the MPD
+    XLINK = "xlink"  # a remote element
+    STEERING = "steering"
     TIME = "time"  # UTCTiming over HTTP
     INDEX = "index"  # sidx of SegmentBase
     INIT = "init"
@@ -53,6 +56,7 @@ class Fetch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     track: int = -1  # number of the track buffer; index, init and media
     context: InitSegment | None = None  # media: the init segment that explains it
     known: SegmentIndex | None = None  # index: what was read of it before; None: `byte_range` holds its beginning
+    base: Manifest | None = None  # patch: the MPD that it changes
     slot: int = -1  # license: the session
     attempt: int = 0  # license: from 1
     cause: Cause | None = None  # license
@@ -104,7 +108,7 @@ class Start(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fetched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """An HTTP answer of any status. `parsed` is set for 2xx answers of all kinds but `license` and `time`."""
+    """An HTTP answer of any status. `parsed` is set for 2xx answers of the kinds that `engine.parsed` reads."""
 
     action: Fetch
     status: int

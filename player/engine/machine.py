@@ -24,11 +24,15 @@ from player.engine import (
     client_data,
     keys,
     licensing,
+    opening,
     playback,
     presentation,
+    remote,
     seeking,
     segments,
     settling,
+    steering,
+    utc_timing,
 )
 from player.engine.actions import (
     Action,
@@ -55,6 +59,7 @@ from player.engine.exchange import Exchange
 from player.engine.manifest import NONE_YET, Manifest
 from player.engine.spec import PlayerSpec
 from player.engine.track import StreamState
+from player.engine.upkeep import Upkeep
 from player.errors import KeystormError
 from player.ids import KeyId, Pool
 from player.stream.buffer import FOREVER
@@ -94,6 +99,7 @@ class Machine:
         "spec",
         "starved",
         "stream",
+        "upkeep",
         "validators",
         "wanted",
     )  # fmt: skip
@@ -123,7 +129,8 @@ class Machine:
         self.manifest_url = spec.mpd_url
         self.manifest_attempts = 0
         self.validators: Headers = ()  # of the MPD in hand, for the next request
-        self.request: Fetch | None = None  # the MPD or clock fetch under way
+        self.upkeep: Upkeep | None = None  # what only some origins make a client remember
+        self.request: Fetch | None = None  # the fetch of the MPD, or of a patch, under way
         self.refresh_at = -1
         self.clock_offset_us = 0
         self.key_system = ""
@@ -191,6 +198,8 @@ class Machine:
         if self.finished:
             return None
         instants = [self.refresh_at, self.eme.cdm_due, playback.deadline(self)]
+        if self.upkeep is not None:
+            instants += self.upkeep.deadlines()
         instants += [planned.at for planned in self.drm.planned]
         for exchange in self.exchanges:
             instants += (exchange.retry_at, exchange.held_until)
@@ -202,6 +211,10 @@ class Machine:
             return
         if 0 <= self.refresh_at <= now:
             presentation.refresh(self)
+        if self.upkeep is not None:
+            presentation.run_deadlines(self, self.upkeep, now)
+            utc_timing.run_deadlines(self, self.upkeep, now)
+            steering.run_deadlines(self, self.upkeep, now)
         announcing.run_plans(self, now)
         settling.run_deadlines(self, now)
         self._turn(now)
@@ -253,11 +266,14 @@ class Machine:
 
     def _under_way(self) -> list[Fetch]:
         fetches = [self.request, *(t.request for t in self.stream.tracks), *(x.request for x in self.exchanges)]
+        if self.upkeep is not None:
+            fetches += self.upkeep.requests()
         return [fetch for fetch in fetches if fetch is not None]
 
     def _turn(self, now: int) -> None:
         """After every input: decrypt what can be, fetch what is due, move the position."""
         if not self.finished and self.stream.tracks:
+            remote.come_near(self, now)
             keys.run_waiting(self, now)
             segments.advance(self, now)
         if not self.finished and self.stream.tracks:
@@ -272,7 +288,10 @@ _FETCHED: Final[dict[FetchKind, Callable[[Machine, Fetched, int], None]]] = {
     FetchKind.MPD: presentation.fetched,
     FetchKind.INIT: segments.init_fetched,
     FetchKind.INDEX: segments.index_fetched,
-    FetchKind.TIME: presentation.time_fetched,
+    FetchKind.TIME: opening.time_fetched,
+    FetchKind.PATCH: presentation.fetched,
+    FetchKind.XLINK: remote.fetched,
+    FetchKind.STEERING: opening.steering_fetched,
 }
 _FAILED: Final[dict[FetchKind, Callable[[Machine, FetchFailed, int], None]]] = {
     FetchKind.MEDIA: segments.fetch_failed,
@@ -280,5 +299,8 @@ _FAILED: Final[dict[FetchKind, Callable[[Machine, FetchFailed, int], None]]] = {
     FetchKind.MPD: presentation.fetch_failed,
     FetchKind.INIT: segments.fetch_failed,
     FetchKind.INDEX: segments.fetch_failed,
-    FetchKind.TIME: presentation.time_failed,
+    FetchKind.TIME: opening.time_failed,
+    FetchKind.PATCH: presentation.fetch_failed,
+    FetchKind.XLINK: remote.failed,
+    FetchKind.STEERING: opening.steering_failed,
 }

@@ -12,8 +12,11 @@ from player.drm.scope import Layout, Listed
 from player.errors import LicenseError
 from player.ids import CLEARKEY, CLEARKEY_DASH_SYSTEM, COMMON_SYSTEM, HIERARCHY, HIERARCHY_SYSTEM, KeyId, SystemId
 from player.isobmff import sidx
+from player.mpd.document import Node
 from player.mpd.model import ContentProtection, Period, Presentation, Representation
+from player.mpd.parse import present
 from player.mpd.timeline import IndexRead, SegmentIndex, segment_index
+from player.mpd.xlink import resolved
 from player.wire import announce
 
 _DESCRIPTORS: Final[dict[str, tuple[SystemId, ...]]] = {
@@ -22,18 +25,50 @@ _DESCRIPTORS: Final[dict[str, tuple[SystemId, ...]]] = {
     HIERARCHY: (HIERARCHY_SYSTEM,),
 }
 
+VALIDITY_SCHEME: Final = "urn:mpeg:dash:event:2012"
+"""Events of DASH itself: this MPD has expired (ISO/IEC 23009-1, 5.10.4)."""
+
+MAX_RESOLVED: Final = 8  # answers to the same links may differ from client to client
+
 _GENERIC: Final = "urn:mpeg:dash:mp4protection:2011"
 
 
 class Manifest:
     """`layout` lists every default_KID; `announcements` are coming crypto periods, each with its start (µs)."""
 
-    def __init__(self, presentation: Presentation) -> None:
+    def __init__(self, presentation: Presentation, document: Node | None = None) -> None:
         self.presentation = presentation
+        self.document = document if presentation.patches or presentation.remote else None  # what may still be changed
+        self._resolved: dict[tuple[tuple[str, bytes | None], ...], Manifest] = {}
         self._indices: dict[tuple[int, sidx.SegmentIndex | None], SegmentIndex] = {}  # by identity: ids may come twice
 
     def period(self, period_id: str) -> Period | None:
         return next((period for period in self.presentation.periods if period.id == period_id), None)
+
+    def resolved(self, contents: tuple[tuple[str, bytes | None], ...]) -> Manifest:
+        """With these remote elements in their place: by URL, None for what could not be had. Raises: ManifestError."""
+        if self.document is None:
+            return self
+        if contents not in self._resolved:
+            if len(self._resolved) >= MAX_RESOLVED:
+                self._resolved.clear()
+            document = resolved(self.document, dict(contents))
+            self._resolved[contents] = Manifest(present(document), document)
+        return self._resolved[contents]
+
+    @cached_property
+    def tells_validity(self) -> bool:
+        """Do events say when this MPD has expired?"""
+        periods = self.presentation.periods
+        streams = [stream.scheme for period in periods for stream in period.event_streams]
+        streams += [
+            stream.scheme
+            for period in periods
+            for group in period.adaptation_sets
+            for representation in group.representations
+            for stream in representation.inband_events
+        ]
+        return VALIDITY_SCHEME in streams
 
     def index(self, period: Period, representation: Representation, fetched: sidx.SegmentIndex | None) -> SegmentIndex:
         """The segments of a Representation; `fetched` is what was read of its `sidx` where it needs one."""
@@ -72,7 +107,8 @@ class Manifest:
             for level in (group.protections, *(r.protections for r in group.representations))
             for protection in level
         ]
-        return tuple(dict.fromkeys(found))
+        ahead = [protection for one in self.presentation.initialization_sets for protection in one.protections]
+        return tuple(dict.fromkeys((*found, *ahead)))
 
     def license_urls(self, key_system: str) -> tuple[str, ...]:
         """Equal alternatives: of the key system's own descriptors, else of the generic one."""

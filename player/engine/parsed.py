@@ -7,16 +7,18 @@ from typing import Final
 
 from player.engine.actions import Fetch, FetchKind, Parsed
 from player.engine.manifest import Manifest
-from player.errors import MediaError
+from player.errors import ManifestError, MediaError
 from player.isobmff.arriving import ArrivingSegment
 from player.isobmff.init import parse_init
 from player.isobmff.segment import parse_media
 from player.isobmff.sidx import continued, parse_sidx
-from player.mpd.parse import parse as parse_mpd
+from player.mpd import patch
+from player.mpd.document import read
+from player.mpd.parse import present
 
 
 def parse(fetch: Fetch, body: bytes, url: str) -> Parsed | None:
-    """What the body of a 2xx answer means; None for kinds that the machine reads itself (time, license).
+    """What the body of a 2xx answer means; None for kinds that the machine reads itself (`UNPARSED`).
 
     Raises: ManifestError, MediaError.
     """
@@ -30,7 +32,16 @@ def part_reader(fetch: Fetch) -> ArrivingSegment:
 
 
 def _mpd(_fetch: Fetch, body: bytes, url: str) -> Parsed:
-    return Manifest(parse_mpd(body, url))
+    document = read(body, url)
+    return Manifest(present(document), document)
+
+
+def _patch(fetch: Fetch, body: bytes, url: str) -> Parsed:
+    """The next version of the MPD that the fetch names."""
+    if fetch.base is None or fetch.base.document is None:
+        raise ManifestError("bad-patch", "/Patch", "a patch without the MPD that it changes")
+    document = patch.apply(fetch.base.document, body, url)
+    return Manifest(present(document), document)
 
 
 def _index(fetch: Fetch, body: bytes, _url: str) -> Parsed:
@@ -49,8 +60,11 @@ def _media(fetch: Fetch, body: bytes, _url: str) -> Parsed:
     return parse_media(body, fetch.context)
 
 
+UNPARSED: Final = frozenset({FetchKind.TIME, FetchKind.LICENSE, FetchKind.XLINK, FetchKind.STEERING})
+
 _READERS: Final[dict[FetchKind, Callable[[Fetch, bytes, str], Parsed]]] = {
     FetchKind.MPD: _mpd,
+    FetchKind.PATCH: _patch,
     FetchKind.INDEX: _index,
     FetchKind.INIT: _init,
     FetchKind.MEDIA: _media,

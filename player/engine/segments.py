@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Final
 
 from player.clock import us
 from player.eme import element
-from player.engine import announcing, choosing, client_data, decrypting, tracks
+from player.engine import (
+    announcing,
+    choosing,
+    client_data,
+    decrypting,
+    locations,
+    mpd_events,
+    periods,
+    presentation,
+    tracks,
+    utc_timing,
+)
 from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind, Progress
 from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, transfer, wait_us
 from player.engine.spec import Media
@@ -64,6 +75,9 @@ def _schedule_media(m: Machine, track: Track, now: int) -> None:
     if m.stream.paused and _room(m, track, now) > now:
         return  # what leaves the window meanwhile is not lost: playback will go on from where there is media
     segment = _following(m, track)
+    if segment is not None and periods.is_closed(m, segment, now):
+        track.ended = True
+        return
     while segment is not None and _has_left(m, segment, now):
         _lose(m, track, segment, "left-window", "it has left the time-shift window")
         segment = _following(m, track)
@@ -126,11 +140,9 @@ def _switch(m: Machine, track: Track, now: int) -> None:
 def _no_further(m: Machine, track: Track, now: int) -> None:
     """No segment to fetch now: a refresh may bring one, the next Period has one, or the track has ended."""
     if not track.index.ended:
-        return
-    if tracks.next_period(m, track, now):
+        presentation.run_dry(m, now)
+    elif periods.go_on(m, track, now):
         _schedule(m, track, now)
-    else:
-        track.ended = True
 
 
 def _fetch(
@@ -143,6 +155,7 @@ def _fetch(
     known: SegmentIndex | None = None,
 ) -> None:
     made = None if kind is not FetchKind.MEDIA or track.coming is None or track.coming.complete else track.coming
+    resource = locations.placed(m, track.representation, resource, intended)
     track.request = Fetch(
         kind=kind,
         url=resource.url,
@@ -220,6 +233,8 @@ def _take(m: Machine, track: Track, segment: Segment, media: MediaSegment, resul
     track.taken_us = NEVER
     if not fragments:
         track.skip(segment.end_us)
+    if media.events:
+        mpd_events.in_segment(m, track, segment, media.events, now)
 
 
 def take_part(m: Machine, track: Track, segment: Segment, result: Progress, now: int) -> None:
@@ -277,6 +292,11 @@ def _refuse(m: Machine, track: Track, result: Fetched | FetchFailed, now: int) -
     A live origin that is out of order is asked until the segment has left the window: playback stalls for the network.
     """
     error = error_of(result)
+    if (early_at_most := _may_be_early(m, track, result)) and track.attempts == 0:
+        utc_timing.too_early(m, result, now)
+    if not early_at_most and locations.failed(m, track.representation, result.action.url, error.code, now):
+        track.attempts, track.coming = 0, None
+        return
     live = m.manifest.presentation.dynamic and track.coming is not None
     track.attempts += 1
     early = live and isinstance(result, Fetched) and result.status == 404
@@ -290,6 +310,12 @@ def _refuse(m: Machine, track: Track, result: Fetched | FetchFailed, now: int) -
         if m.hears(SegmentFailed) and track.coming is not None:
             m.tell(_failed(track, track.coming, error.code, str(error)))
         track.broken, track.ended = _placed(error, result.action.url), True
+
+
+def _may_be_early(m: Machine, track: Track, result: Fetched | FetchFailed) -> bool:
+    """A segment at the live edge that is not there at first is no fault of its location."""
+    live = m.manifest.presentation.dynamic and track.coming is not None and track.attempts < FETCH_ATTEMPTS - 1
+    return live and isinstance(result, Fetched) and result.status == 404
 
 
 def _placed(error: KeystormError, url: str) -> KeystormError:

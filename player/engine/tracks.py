@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from player.drm.init_data import Origin
@@ -69,43 +69,31 @@ def fall_back(m: Machine, track: Track, kid: KeyId, now: int) -> None:
     represent(m, track, max(others, key=lambda r: r.bandwidth), now)
 
 
-def renewed(m: Machine) -> None:
-    """A new version of the MPD: every track goes on with what it says of its Period and Representation."""
-    for track in m.stream.tracks:
-        period = m.manifest.period(track.period.id)
-        group = None if period is None else _same(period, track.adaptation_set)
-        if period is None or group is None:
-            continue  # the Period has left the MPD; what was fetched of it still plays
-        again = next((r for r in group.representations if r.id == track.representation.id), None)
-        if again is not None:
-            track.period, track.adaptation_set, track.representation = period, group, again
-            track.index = m.manifest.index(period, again, track.sidx)
-            track.ended = False
-
-
-def next_period(m: Machine, track: Track, now: int) -> bool:
-    """Go on in the next Period that has a set of this kind; False: there is none."""
-    periods = m.manifest.presentation.periods
-    position = next((i for i, period in enumerate(periods) if period.id == track.period.id), len(periods))
-    return _enter_first(m, track, periods[position + 1 :], now)
-
-
 def enter(m: Machine, track: Track, period: Period, now: int) -> bool:
     """Go to this Period, or to the next one that has a set of this kind; False: there is none."""
-    return _enter_first(m, track, [p for p in m.manifest.presentation.periods if p.start_us >= period.start_us], now)
+    return enter_first(m, track, [p for p in m.manifest.presentation.periods if p.start_us >= period.start_us], now)
 
 
-def _enter_first(m: Machine, track: Track, periods: Sequence[Period], now: int) -> bool:
+def enter_first(
+    m: Machine,
+    track: Track,
+    periods: Sequence[Period],
+    now: int,
+    keeps: Callable[[Period, Period], bool] = lambda _before, _after: False,
+) -> bool:
+    """Go to the first of these Periods that has a set of this kind. `keeps`: are init segments those of before?"""
     for period in periods:
-        group = _same(period, track.adaptation_set)
+        group = same(period, track.adaptation_set)
         if group is not None:
+            inits = track.inits if keeps(track.period, period) else ()
             track.period_number += 1
             open_period(m, track, period, group, now)
+            track.inits = inits
             return True
     return False
 
 
-def _same(period: Period, group: AdaptationSet) -> AdaptationSet | None:
+def same(period: Period, group: AdaptationSet) -> AdaptationSet | None:
     """The AdaptationSet that continues this one: same id, else same kind and language, else same kind."""
     of_kind = [other for other in period.adaptation_sets if other.kind == group.kind and other.representations]
     by_id = [other for other in of_kind if other.id == group.id]

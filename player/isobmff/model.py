@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from player.errors import MediaError
 from player.ids import KeyId
+from player.isobmff.events import EventMessage
 from player.isobmff.sample import Protection, Scheme
 from player.isobmff.samples import Samples
 
@@ -78,6 +79,7 @@ class MediaSegment:
 
     fragments: tuple[Fragment, ...]
     warnings: tuple[str, ...] = ()
+    events: tuple[EventMessage, ...] = ()
 
 
 class BrokenSegmentError(MediaError):

@@ -14,10 +14,13 @@ from typing import Final, NamedTuple
 
 from player.errors import MediaError
 from player.isobmff.boxes import MAX_SAMPLES, Box, Walk, no_moov, top_level
+from player.isobmff.events import EventMessage, read_emsg
 from player.isobmff.init import read_moov
 from player.isobmff.model import BrokenSegmentError, Fragment, InitSegment, MediaSegment
 from player.isobmff.pssh_runs import init_data_of
 from player.isobmff.traf import Run, TrackFragment, read_samples, read_tables
+
+MAX_EVENTS: Final = 1_000  # of one resource
 
 _CLAUSE: Final = "14496-12, 8.8"
 
@@ -84,7 +87,7 @@ class PartReader:
 class _Reader:
     """What is known between two top-level boxes."""
 
-    __slots__ = ("_fragments", "_init", "_mdats", "_met_moof", "_moof", "_next_times", "_walk")
+    __slots__ = ("_events", "_fragments", "_init", "_mdats", "_met_moof", "_moof", "_next_times", "_walk")
 
     def __init__(self, data: bytes, init: InitSegment | None) -> None:
         self._walk = Walk(data)
@@ -94,6 +97,7 @@ class _Reader:
         self._mdats: list[Box] = []
         self._fragments: list[Fragment] = []
         self._next_times: dict[int, int] = {}  # by track: where the fragment before ended
+        self._events: list[EventMessage] = []
 
     def go_on(self, data: bytes, origin: int) -> None:
         """In another part of the resource."""
@@ -103,7 +107,8 @@ class _Reader:
         self._fragments = []
 
     def segment(self) -> MediaSegment:
-        return MediaSegment(fragments=tuple(self._fragments), warnings=tuple(self._walk.warnings))
+        warnings = tuple(self._walk.warnings)
+        return MediaSegment(fragments=tuple(self._fragments), warnings=warnings, events=tuple(self._events))
 
     def take(self, box: Box) -> None:
         if box.type == b"mdat":
@@ -115,6 +120,16 @@ class _Reader:
             self._mdats.clear()
         elif box.type == b"moov":
             self._take_moov(box)
+        elif box.type == b"emsg":
+            self._take_event(box)
+
+    def _take_event(self, box: Box) -> None:
+        """One that cannot be read costs no sample."""
+        try:
+            if len(self._events) < MAX_EVENTS:
+                self._events.append(read_emsg(self._walk.data, box))
+        except MediaError:
+            self._walk.warn("bad-event", box)
 
     def finish(self) -> None:
         """Read the waiting moof, now that its mdats are known."""

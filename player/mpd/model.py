@@ -128,6 +128,7 @@ class RemoteElement:
     path: str
     url: str
     on_load: bool = False  # else on request
+    start_us: int | None = None  # of its Period; None: not known
 
 
 class TimelineRun(NamedTuple):

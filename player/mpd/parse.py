@@ -15,7 +15,7 @@ from player.clock import SECOND
 from player.errors import ManifestError
 from player.mpd import base_urls, descriptors, service
 from player.mpd.document import XLINK_HREF, Node, read
-from player.mpd.model import EventStream, MpdEvent, Period, Presentation
+from player.mpd.model import EventStream, MpdEvent, Period, Presentation, RemoteElement
 from player.mpd.protection import definitions, inherited
 from player.mpd.sets import Scope, adaptation_sets, descend
 from player.mpd.values import duration, instant, positive, unsigned
@@ -49,9 +49,11 @@ def present(root: Node) -> Presentation:
     scope = descend(
         root, Scope(bases=base_urls.of_document(url), defined=defined, protections=inherited(root, defined))
     )
-    spans = _spans(root, dynamic)
+    remote_spans: list[Span] = []
+    spans = _spans(root, dynamic, remote_spans)
     periods = tuple(_period(span, name, scope, dynamic) for span, name in zip(spans, _names(spans), strict=True))
-    if not any(period.adaptation_sets for period in periods):
+    remote = _with_starts(links(root), spans, remote_spans)
+    if not remote and not any(period.adaptation_sets for period in periods):
         raise _nothing_to_play(root)
     return Presentation(
         url=url,
@@ -68,7 +70,7 @@ def present(root: Node) -> Presentation:
         locations=root.whole(root.children("Location"), lambda node: node.resolve(url, node.text())),
         id=root.string("id"),
         early_periods=early_periods(root) if dynamic else (),
-        remote=links(root),
+        remote=remote,
         patches=service.patches(root) if dynamic else (),
         steering=service.steering(root),
         service=service.description(root),
@@ -135,9 +137,17 @@ def early_periods(root: Node) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _spans(root: Node, dynamic: bool) -> tuple[Span, ...]:
+def _with_starts(
+    remote: Sequence[RemoteElement], spans: Sequence[Span], remote_spans: Sequence[Span]
+) -> tuple[RemoteElement, ...]:
+    """Links with the start of the Period that each is, or is in."""
+    starts = {span.node.path: span.start_us for span in (*spans, *remote_spans)}
+    return tuple(replace(link, start_us=starts.get("/".join(link.path.split("/")[:3]))) for link in remote)
+
+
+def _spans(root: Node, dynamic: bool, remote: list[Span]) -> tuple[Span, ...]:
     """Start and duration of each Period (5.3.2.1); one without a computable place is left out."""
-    placed = tuple(_placed(root, dynamic))
+    placed = tuple(_placed(root, dynamic, remote))
     total_us = root.lenient("mediaPresentationDuration", duration)
     spans = [span._replace(duration_us=after.start_us - span.start_us) for span, after in pairwise(placed)]
     if placed:
@@ -145,8 +155,8 @@ def _spans(root: Node, dynamic: bool) -> tuple[Span, ...]:
     return tuple(span for span in spans if _lasts(span))
 
 
-def _placed(root: Node, dynamic: bool) -> Iterator[Span]:
-    """Periods that have a start, in order of time; durations are those written on them."""
+def _placed(root: Node, dynamic: bool, remote: list[Span]) -> Iterator[Span]:
+    """Periods that have a start, in order of time; durations are as written. What is remote goes apart."""
     end_us: int | None = 0  # a first Period without @start begins at 0, in a live MPD as well: so players have it
     latest_us = 0
     for node in root.children("Period"):
@@ -157,15 +167,17 @@ def _placed(root: Node, dynamic: bool) -> Iterator[Span]:
             node.warn(f"left out: {problem}")
             end_us = None
         else:
-            yield span
+            if _is_link(node):
+                remote.append(span)
+                node.warn("left out: a remote Period is not fetched")
+            else:
+                yield span
             latest_us = span.start_us
             end_us = None if span.duration_us is None else span.start_us + span.duration_us
 
 
 def _place(node: Node, previous_end_us: int | None, dynamic: bool) -> tuple[Span | None, str]:
     """The Period's place, or why it has none."""
-    if XLINK_HREF in node.element.attrib and len(node.element) == 0:
-        return None, "a remote Period is not fetched"
     try:
         start_us, duration_us = node.exact("start", duration), node.exact("duration", duration)
     except ManifestError as error:
@@ -175,6 +187,11 @@ def _place(node: Node, previous_end_us: int | None, dynamic: bool) -> tuple[Span
     if start_us is None:
         return None, "early available: no @start yet" if dynamic else "no @start, and the Period before it has no end"
     return Span(node, start_us, duration_us), ""
+
+
+def _is_link(node: Node) -> bool:
+    """Nothing but a link to what is to stand here."""
+    return XLINK_HREF in node.element.attrib and len(node.element) == 0
 
 
 def _last(span: Span, total_us: int | None) -> Span:

@@ -94,6 +94,12 @@ class SegmentIndex:
         self.searched = searched
         self.ended = ended
 
+    @property
+    def end_us(self) -> int | None:
+        """End of the last segment that is known; None: none is, or there is no last one."""
+        stop = self._runs[-1].stop if self._runs else None
+        return None if stop is None else self._mapping.us(self._runs[-1].start(stop))
+
     def locate(self, time_us: int) -> Segment | None:
         """The segment that contains a presentation time, or the next one after a gap; None: there is none (yet)."""
         if self._end_us is not None and time_us >= self._end_us:

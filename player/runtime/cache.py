@@ -15,9 +15,9 @@ from typing import Final
 import msgspec
 
 from player.clock import SECOND
-from player.engine.actions import Fetch, Fetched, FetchKind, Parsed
+from player.engine.actions import Fetch, Fetched, Parsed
 from player.engine.manifest import Manifest
-from player.engine.parsed import parse
+from player.engine.parsed import UNPARSED, parse
 from player.errors import KeystormError
 
 DIGEST_OF_BYTES: Final = 4_096
@@ -52,7 +52,7 @@ class ParseCache:
     def with_parsed(self, fetched: Fetched, now: int) -> Fetched:
         """`fetched` with `parsed` filled in for 2xx answers of the kinds that are parsed; an error is a value too."""
         action = fetched.action
-        if action.kind in (FetchKind.LICENSE, FetchKind.TIME) or not 200 <= fetched.status < 300:
+        if action.kind in UNPARSED or not 200 <= fetched.status < 300:
             return fetched
         try:
             parsed: Parsed | KeystormError | None = self._look_up(fetched, now)
@@ -94,5 +94,5 @@ def _key(fetched: Fetched) -> Key:
 
 
 def _context(action: Fetch) -> object | None:
-    """What the body means nothing without: its init segment, or what was read of the index before."""
-    return action.known if action.context is None else action.context
+    """What the body means nothing without: an init segment, what was read of an index before, the MPD patched."""
+    return next((given for given in (action.context, action.known, action.base) if given is not None), None)

@@ -13,6 +13,9 @@ MIB: Final = 1 << 20
 
 BODY_LIMIT_BYTES: Final[Mapping[FetchKind, int]] = {
     FetchKind.MPD: 16 * MIB,
+    FetchKind.PATCH: 16 * MIB,
+    FetchKind.XLINK: 1 * MIB,
+    FetchKind.STEERING: 64 * KIB,
     FetchKind.TIME: 64 * KIB,
     FetchKind.INDEX: 16 * MIB,
     FetchKind.INIT: 16 * MIB,
