@@ -35,7 +35,9 @@ class FileServer:
         body = await asyncio.to_thread(path.read_bytes)
         if wanted is None:
             return web.Response(body=body)
-        return web.Response(status=206, body=body[int(wanted[1]) : int(wanted[2]) + 1])
+        first, last = int(wanted[1]), min(int(wanted[2]), len(body) - 1)
+        part = {"Content-Range": f"bytes {first}-{last}/{len(body)}"}
+        return web.Response(status=206, headers=part, body=body[first : last + 1])
 
 
 @asynccontextmanager
