@@ -110,7 +110,7 @@ def _when(m: Machine, track: Track, segment: Segment, now: int) -> int:
 def _available(m: Machine, track: Track, segment: Segment) -> int:
     if not m.manifest.presentation.dynamic:
         return 0
-    return available_at(m.manifest.presentation, track.period, segment) - m.wall_us(0)
+    return available_at(m.manifest.presentation, segment) - m.wall_us(0)
 
 
 def _has_left(m: Machine, segment: Segment, now: int) -> bool:

@@ -6,6 +6,7 @@ structure with the reader.
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import urljoin
 
@@ -79,12 +80,12 @@ def _asked(element: Any, url: str) -> dict[str, object]:
 
 
 def _form(element: Any) -> str:
-    """The addressing form of the innermost level that has one."""
+    """The addressing form of the innermost level that has one; none is a BaseURL alone."""
     for level in LEVELS:
         for form in ("SegmentBase", "SegmentList", "SegmentTemplate"):
             if _find(element, f"{level}/m:{form}"):
                 return form
-    raise AssertionError("no addressing")
+    return "SegmentBase"
 
 
 def _times(element: Any, form: str) -> dict[str, object]:
@@ -92,13 +93,24 @@ def _times(element: Any, form: str) -> dict[str, object]:
     for level in LEVELS:
         timelines = _find(element, f"{level}/m:{form}/m:SegmentTimeline")
         if timelines:
-            entries = _find(timelines[0], "m:S")
-            listed = [(int(s.get("d")), int(s.get("r") or 0)) for s in entries]
+            listed = _listed(_find(timelines[0], "m:S"))
             return {"duration": None, "listed": [(d, r) for d, r in listed if r >= 0]}
         duration = _number(next(iter(_find(element, f"{level}/m:{form}/@duration")), None))
         if duration is not None:
             return {"duration": duration, "listed": []}
     return {"duration": None, "listed": []}
+
+
+def _listed(entries: list[Any]) -> list[tuple[int, int]]:
+    """@d and @r of each S; what repeats until the next one is counted."""
+    listed, time = [], 0
+    for entry, following in zip_longest(entries, entries[1:]):
+        time, d, r = int(entry.get("t") or time), int(entry.get("d")), int(entry.get("r") or 0)
+        if r < 0 and following is not None:
+            r = len(range(time, int(following.get("t")), d)) - 1
+        listed.append((d, r))
+        time += d * (r + 1)
+    return listed
 
 
 def _base(element: Any, url: str) -> str:

@@ -25,9 +25,16 @@ def live(attributes: str = "", template: str = "") -> Presentation:
     return mpd(f'type="dynamic" availabilityStartTime="2026-01-01T00:00:00Z" {attributes}', template)
 
 
+@pytest.mark.rule("dash:T4")
 @pytest.mark.parametrize(
     ("template", "expected_s"),
-    [("", 106), ('availabilityTimeOffset="1.5"', 104.5), ('availabilityTimeOffset="INF"', 100)],
+    [
+        ("", 106),
+        ('availabilityTimeOffset="1.5"', 104.5),
+        ('availabilityTimeOffset="-0.5"', 106.5),
+        ('availabilityTimeOffset="1000"', 0),
+        ('availabilityTimeOffset="INF"', 0),
+    ],
 )
 def test_a_segment_is_available_when_it_is_complete_or_earlier_where_the_mpd_says_so(
     template: str, expected_s: float
@@ -37,7 +44,7 @@ def test_a_segment_is_available_when_it_is_complete_or_earlier_where_the_mpd_say
     segment = segment_index(presentation, period, period.adaptation_sets[0].representations[0]).locate(105_000_000)
     assert segment is not None
     assert (segment.start_us, segment.end_us) == (104_000_000, 106_000_000)
-    assert available_at(presentation, period, segment) == AST_US + int(expected_s * 1_000_000)
+    assert available_at(presentation, segment) == AST_US + int(expected_s * 1_000_000)
 
 
 def test_a_segment_stays_for_the_time_shift_window_and_its_own_duration() -> None:
@@ -47,6 +54,9 @@ def test_a_segment_stays_for_the_time_shift_window_and_its_own_duration() -> Non
     assert segment is not None
     assert leaves_at(presentation, segment) == AST_US + (102 + 2 + 24) * 1_000_000
     assert leaves_at(live(), segment) is None
+    ended = live('timeShiftBufferDepth="PT24S" availabilityEndTime="2026-01-01T00:02:00Z"')
+    assert leaves_at(ended, segment) == AST_US + 120 * 1_000_000
+    assert leaves_at(live('availabilityEndTime="2026-01-01T00:02:00Z"'), segment) == AST_US + 120 * 1_000_000
 
 
 def test_on_demand_everything_is_there_for_ever() -> None:
@@ -54,7 +64,7 @@ def test_on_demand_everything_is_there_for_ever() -> None:
     (period,) = presentation.periods
     segment = segment_index(presentation, period, period.adaptation_sets[0].representations[0]).locate(0)
     assert segment is not None
-    assert (available_at(presentation, period, segment), leaves_at(presentation, segment)) == (0, None)
+    assert (available_at(presentation, segment), leaves_at(presentation, segment)) == (0, None)
     assert refresh_due(presentation) is None
 
 

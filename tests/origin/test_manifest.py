@@ -140,7 +140,7 @@ def test_a_second_parser_finds_every_segment_where_the_origin_serves_it(
             assert index.initialization is not None
             assert fetch(path(index.initialization.url), at_s).status == 200
             segment = index.locate(max(period.start_us, WINDOW_START_US if form is Form.LIVE else 0))
-            while segment is not None and available_at(presentation, period, segment) <= wall:
+            while segment is not None and available_at(presentation, segment) <= wall:
                 assert fetch(path(segment.resource.url), at_s).status == 200
                 served.add((representation.id, segment.start_us // SECOND))
                 segment = index.after(segment)
