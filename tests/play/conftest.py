@@ -75,6 +75,7 @@ class Answer:
     body: bytes
     cut: int | None = None
     location: str | None = None
+    part: str | None = None  # Content-Range
 
 
 @dataclass(slots=True)
@@ -118,6 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         if answer.location is not None:
             self.send_header("Location", answer.location)
+        if answer.part is not None:
+            self.send_header("Content-Range", answer.part)
         self.end_headers()
         self.wfile.write(answer.body[: answer.cut])
         self.close_connection = answer.cut is not None
@@ -128,7 +131,9 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         if wanted is None:
             return Answer(200, path.read_bytes())
-        return Answer(206, path.read_bytes()[int(wanted[1]) : int(wanted[2]) + 1])
+        body = path.read_bytes()
+        first, last = int(wanted[1]), min(int(wanted[2]), len(body) - 1)
+        return Answer(206, body[first : last + 1], part=f"bytes {first}-{last}/{len(body)}")
 
 
 class _Server(ThreadingHTTPServer):
