@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from player.clock import SECOND
-from player.engine import announcing, mpd_events, opening, periods, remote, restarts, steering, utc_timing
+from player.engine import (
+    announcing,
+    client_data,
+    mpd_events,
+    opening,
+    periods,
+    remote,
+    restarts,
+    steering,
+    utc_timing,
+)
 from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind
 from player.engine.events import ManifestFailed, ManifestLoaded, PatchRefused
 from player.engine.fetching import FETCH_ATTEMPTS, error_of, is_final, validators, wait_us
@@ -85,12 +95,15 @@ def _ask(m: Machine, intended: int) -> None:
     if base is None:
         _ask_whole(m, intended)
     else:
-        m.request = Fetch(kind=FetchKind.PATCH, url=url, base=base, intended=intended)
-        m.act(m.request)
+        _begin(m, Fetch(kind=FetchKind.PATCH, url=url, base=base, intended=intended))
 
 
 def _ask_whole(m: Machine, intended: int) -> None:
-    m.request = Fetch(kind=FetchKind.MPD, url=m.manifest_url, headers=m.validators, intended=intended)
+    _begin(m, Fetch(kind=FetchKind.MPD, url=m.manifest_url, headers=m.validators, intended=intended))
+
+
+def _begin(m: Machine, fetch: Fetch) -> None:
+    m.request = fetch if m.spec.cmcd is None else client_data.of_manifest(m, fetch)
     m.act(m.request)
 
 
