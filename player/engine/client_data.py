@@ -60,7 +60,7 @@ def note_starvation(m: Machine) -> None:
     """A track that playback waits for has starved, until its next request says so."""
     if m.stream.started_at >= 0 and m.stream.stalled_at >= 0:
         for track in m.stream.tracks:
-            if track.ready_us <= m.stream.anchor_us and not track.finished:
+            if track.loaded_us <= m.stream.anchor_us and not track.finished:
                 m.starved |= 1 << track.number
 
 
