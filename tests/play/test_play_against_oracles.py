@@ -92,6 +92,9 @@ def test_so_does_content_whose_keys_change_inside_the_period(
 
 EDITS: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "no timescale in SegmentBase": ("on-demand", lambda mpd: re.sub(r' timescale="\d+"', "", mpd)),
+    "no range of an index": ("on-demand", lambda mpd: re.sub(r' indexRange="[\d-]+"', "", mpd)),
+    "no range of an initialization": ("on-demand", lambda mpd: re.sub(r"<Initialization[^>]*/>", "", mpd)),
+    "nothing but a BaseURL": ("on-demand", lambda mpd: re.sub(r"(?s)<SegmentBase.*?</SegmentBase>", "", mpd)),
     "the same id for both Representations": (
         "live",
         lambda mpd: mpd.replace('<Representation id="1"', '<Representation id="0"'),
