@@ -37,7 +37,9 @@ def arguments(parser: ArgumentParser) -> None:
     add("--profile", metavar="NAME|FILE", default="ideal", help=f"whose key logic: {', '.join(profile_names())}")
     scope = values.one_of("license scope", LicenseScope)
     add("--license-scope", metavar="SCOPE", type=scope, help=f"{', '.join(LicenseScope)} (default: the profile's)")
-    add("--representation", metavar="WHICH", default="auto", help="auto, highest, lowest or an @id")
+    add("--representation", metavar="WHICH", default="auto", help="auto, highest, lowest, an @id, or script:0=ID,12=ID")
+    add("--start", metavar="S|live", type=values.position, help="where to start (default: at the start, or live)")
+    add("--rate", metavar="R", type=values.rate, default=1.0, help="of playback, from 0.5 to 2 (default: 1)")
     add("--duration", metavar="S", type=values.duration_s, help="seconds of media to play (default: to the end)")
     add("--as-fast-as-possible", action="store_true", help="do not wait for the clock (VOD only)")
     add("--out", metavar="DIR", type=Path, help=f"where the sinks {', '.join(FILE_SINKS)} write")
@@ -79,6 +81,8 @@ async def _play(options: Namespace) -> PlayResult:
         profile=options.profile,
         license_scope=options.license_scope,
         representation=options.representation,
+        start=options.start,
+        rate=options.rate,
         cdm=CdmSpec(features=(EMBEDDED_KEYS,)),
         sink=sink_named(options.sink, options.out),
         seed=options.seed,

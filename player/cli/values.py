@@ -7,6 +7,9 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from player.errors import UsageError
+from player.runtime import controls
+from player.runtime.controls import Position
 from player.runtime.fetch import ExchangeError, checked_authority
 from player.scenario.limits import refusal
 
@@ -47,6 +50,25 @@ def duration_s(text: str) -> float:
         value = 0.0
     if not 0 < value <= 1e9:  # NaN is neither
         raise ArgumentTypeError(f"expected a number of seconds greater than 0, not {text!r}")
+    return value
+
+
+def position(text: str) -> Position:
+    """Seconds on the presentation timeline, or `live`."""
+    try:
+        value: Position = "live" if text == "live" else float(text)
+        controls.position_us(value)
+    except (ValueError, UsageError):
+        raise ArgumentTypeError(f"expected a number of seconds from 0 on, or live, not {text!r}") from None
+    return value
+
+
+def rate(text: str) -> float:
+    try:
+        value = float(text)
+        controls.rate_ppm(value)
+    except (ValueError, UsageError):
+        raise ArgumentTypeError(f"expected a number from 0.5 to 2, not {text!r}") from None
     return value
 
 

@@ -62,6 +62,7 @@ from player.engine.track import StreamState
 from player.engine.upkeep import Upkeep
 from player.errors import KeystormError
 from player.ids import KeyId, Pool
+from player.stream import buffer
 from player.stream.buffer import FOREVER
 from player.trace.event import Event
 
@@ -225,6 +226,10 @@ class Machine:
         """Playback position on the presentation timeline."""
         return playback.position(self, now)
 
+    def buffered_us(self, now: int) -> tuple[int, int] | None:
+        """First and last position that can be played without a fetch."""
+        return buffer.held(self.stream.tracks, self.position_us(now))
+
     def key_statuses(self) -> Mapping[KeyId, ExtendedStatus]:
         """Extended status of every key id met so far."""
         return {entry.kid: entry.status for entry in self.drm.keys}
@@ -277,7 +282,10 @@ class Machine:
             keys.run_waiting(self, now)
             segments.advance(self, now)
         if not self.finished and self.stream.tracks:
+            was = self.stream.moving, self.stream.rate
             playback.update(self, now)
+            if self.stream.moving and was != (True, self.stream.rate):
+                segments.advance(self, now)  # the buffer makes room at another pace
             if self.spec.cmcd is not None:
                 client_data.note_starvation(self)
 

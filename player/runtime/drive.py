@@ -18,6 +18,7 @@ from player.engine.actions import (
     Cancel,
     CdmCall,
     CdmDone,
+    Control,
     Deliver,
     Fetch,
     Fetched,
@@ -105,6 +106,13 @@ class Drive:
     def stop(self) -> None:
         """End as if the duration asked for were over; `run` returns soon after."""
         self._turn(lambda now: self.machine.receive(Stop(), now))
+
+    def control(self, control: Control) -> None:
+        """What a user does: before, during or after the run, where it does nothing any more."""
+        if self._done is None:
+            self.machine.receive(control, self._clock.now())
+        else:
+            self._turn(lambda now: self.machine.receive(control, now))
 
     def _turn(self, feed: Callable[[int], None]) -> None:
         """One input and all that follows from it at this instant."""

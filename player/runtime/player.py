@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +20,16 @@ from player.clock import Clock, seconds, us
 from player.drm.keys import ExtendedStatus
 from player.eme.element_quirks import element_quirks
 from player.eme.surface_quirks import surface_quirks
+from player.engine.actions import Control, Pause, Resume, Seek, SetRate
 from player.engine.machine import Machine
 from player.engine.profile import Profile
 from player.engine.spec import VIRTUAL_CDM, CdmLatency, PlayerSpec
 from player.errors import UsageError
 from player.ids import ContentKey, KeyId, Pool
+from player.runtime import controls
 from player.runtime.cache import ParseCache
 from player.runtime.clock import running_clock
+from player.runtime.controls import Position
 from player.runtime.drive import Drive
 from player.runtime.fetch import Fetcher
 from player.runtime.file_sink import sink_named
@@ -39,6 +43,8 @@ from player.runtime.seed import run_seed
 from player.runtime.sinks import Sink
 from player.runtime.version import version
 from player.runtime.virtual_loop import VirtualLoop
+from player.stream.ladder import AUTO, script
+from player.stream.state import NORMAL
 from player.trace.encode import Header
 from player.trace.event import Event
 from player.trace.writer import TraceWriter
@@ -53,9 +59,10 @@ CLIENT: Final = 0
 class Player:
     """Plays one MPD, once: `async with Player(url) as p: result = await p.play()`. Leaving stops and closes all.
 
-    `license_scope` and `key_system` None: as the profile and the content say. `seed` None: chance comes from the
-    operating system. On a virtual loop the run clock is the loop's, and a `fetcher` without sockets must be given.
-    Raises: UsageError, ScenarioError.
+    `license_scope` and `key_system` None: as the profile and the content say. `representation`: "auto", "highest",
+    "lowest", an @id, or a script of them such as `script:0=v1,12=v3`. `start`: seconds, "live", or a wall time; None:
+    the start, or live. `seed` None: chance comes from the operating system. On a virtual loop the run clock is the
+    loop's, and a `fetcher` without sockets must be given. Raises: UsageError, ScenarioError.
     """
 
     def __init__(
@@ -68,7 +75,9 @@ class Player:
         key_system: str | None = None,
         profile: str | Profile = "ideal",
         license_scope: str | None = None,
-        representation: str = "auto",
+        representation: str = AUTO,
+        start: Position | datetime | None = None,
+        rate: float = 1.0,
         cdm: CdmSpec | OwnCdm | None = None,
         sink: Sink | str = "hash",
         seed: int | None = None,
@@ -76,6 +85,7 @@ class Player:
         cmcd: str | None = None,
         fetcher: Fetcher | None = None,
     ) -> None:
+        script(representation)
         self._cdm_spec = CdmSpec() if cdm is None else cdm
         self._spec = PlayerSpec(
             mpd_url=mpd,
@@ -85,6 +95,8 @@ class Player:
             license_headers=tuple((license_headers or {}).items()),
             keys=dict(keys or {}),
             representation=representation,
+            rate=controls.rate_ppm(rate),
+            **controls.start(start),
             element=element_quirks(self._cdm_spec.quirks),
             cmcd=None if cmcd is None else _transmission(cmcd),
         )
@@ -96,6 +108,7 @@ class Player:
         self._clock: Clock | None = None
         self._drive: Drive | None = None
         self._media_keys: PlayerKeys | None = None
+        self._before: list[Control] = []  # asked for before there is anything to play
         self._over = asyncio.Event()
         self._left = False
 
@@ -129,6 +142,37 @@ class Player:
         finally:
             self._over.set()
             self._listeners.end()
+
+    def start(self, *, duration_s: float | None = None) -> asyncio.Task[PlayResult]:
+        """`play` in a task of its own: `playing = p.start(); await p.until(Started); p.seek(60); await playing`."""
+        return asyncio.get_running_loop().create_task(self.play(duration_s=duration_s), name=self._spec.mpd_url)
+
+    def seek(self, position: Position) -> None:
+        """Go there, or as near as there is media; before the playback: start there. Raises: UsageError."""
+        self._control(Seek(controls.position_us(position)))
+
+    def pause(self) -> None:
+        self._control(Pause())
+
+    def resume(self) -> None:
+        self._control(Resume())
+
+    @property
+    def rate(self) -> float:
+        """Of playback: the one asked for, or while a live stream catches up with its target latency, that one."""
+        machine = None if self._drive is None else self._drive.machine
+        return (self._spec.rate if machine is None else machine.stream.rate) / NORMAL
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        """From 0.5 to 2. Raises: UsageError."""
+        self._control(SetRate(controls.rate_ppm(rate)))
+
+    def _control(self, control: Control) -> None:
+        if self._drive is None:
+            self._before.append(control)
+        else:
+            self._drive.control(control)
 
     def stop(self) -> None:
         """End now, as if the duration asked for were over."""
@@ -165,6 +209,14 @@ class Player:
         return seconds(self._drive.machine.position_us(self._clock.now()))
 
     @property
+    def buffered_s(self) -> tuple[tuple[float, float], ...]:
+        """The ranges that can be played without a fetch: there is one at most."""
+        if self._drive is None or self._clock is None:
+            return ()
+        held = self._drive.machine.buffered_us(self._clock.now())
+        return () if held is None else ((seconds(held[0]), seconds(held[1])),)
+
+    @property
     def key_statuses(self) -> Mapping[KeyId, ExtendedStatus]:
         """The extended status of every key met, as of now."""
         return {} if self._drive is None else self._drive.machine.key_statuses()
@@ -191,6 +243,8 @@ class Player:
             listen=partial(self._hear, fold, self._open_trace(virtual, stack)),
         )
         stack.callback(self._sink.close)
+        for control in self._before:
+            self._drive.control(control)
         return self._drive
 
     def _hear(self, fold: ResultFold, trace: TraceWriter | None, now: int, event: Event) -> None:

@@ -212,6 +212,14 @@ def edge(tracks: tuple[TrackBuffer[R], ...]) -> int:
     return min((track.ready_us for track in tracks if not track.finished), default=end(tracks))
 
 
+def held(tracks: tuple[TrackBuffer[R], ...], position_us: int) -> tuple[int, int] | None:
+    """First and last position that all tracks can play without a fetch; None: there is none."""
+    behind_us = position_us - KEPT_BEHIND_US
+    first_us = max((max(track.from_us, behind_us) for track in tracks), default=0)
+    last_us = edge(tracks)
+    return (first_us, last_us) if first_us < last_us else None
+
+
 def end(tracks: tuple[TrackBuffer[R], ...]) -> int:
     """End of the media once every track is finished."""
     return max((track.ready_us for track in tracks), default=0)
