@@ -33,7 +33,9 @@ def test_a_person_reads_its_urls_and_every_license_request(start: Start) -> None
     with start("serve", "demo") as running:
         lines = [running.out.readline() for _ in range(4)]
         assert [line.split()[0] for line in lines] == ["live", "vod", "license", "license"]
-        request = urllib.request.Request(lines[2].split()[1], data=b'{"kids":["AAAAAAAAAAAAAAAAAAAAAA"],"type":"temporary"}')
+        request = urllib.request.Request(
+            lines[2].split()[1], data=b'{"kids":["AAAAAAAAAAAAAAAAAAAAAA"],"type":"temporary"}'
+        )
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(request)
         refused.value.close()
