@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -82,10 +83,47 @@ class Since:
 
 
 @dataclass(slots=True)
+class Restarting:
+    """One stream after another behind the same URL: each from an instant on, the first from the start."""
+
+    streams: Sequence[tuple[int, Since]]
+    _serving: dict[int, Since] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> list[tuple[int, str, int]]:
+        return [row for _, stream in self.streams for row in stream.asked]
+
+    def receive(self, request: Request, now: int) -> None:
+        stream = next(stream for since, stream in reversed(self.streams) if since <= now)
+        self._serving[request.id] = stream
+        stream.receive(request, now)
+
+    def gone(self, request_id: int, now: int) -> None:
+        stream = self._serving.pop(request_id, None)
+        if stream is not None:
+            stream.gone(request_id, now)
+
+    def replies(self) -> Iterator[Reply]:
+        for _, stream in self.streams:
+            for reply in stream.replies():
+                self._serving.pop(reply.id, None)
+                yield reply
+
+    def deadline(self) -> int | None:
+        return min((due for _, stream in self.streams if (due := stream.deadline()) is not None), default=None)
+
+    def handle_deadline(self, now: int) -> None:
+        for _, stream in self.streams:
+            due = stream.deadline()
+            if due is not None and due <= now:
+                stream.handle_deadline(now)
+
+
+@dataclass(slots=True)
 class Watched:
     """What one run came to. `trace`: SHA-256 of all its bytes."""
 
-    origin: Since
+    origin: Restarting
     stalls: list[Stalled] = field(default_factory=list)
     ended: Ended | None = None
     error: KeystormError | None = None
@@ -95,10 +133,13 @@ class Watched:
     def refused(self) -> list[tuple[int, str, int]]:
         return [row for row in self.origin.asked if row[2] >= 400]
 
-    def media(self, track: str) -> list[str]:
-        """Targets of the segments of a track that were given, in order."""
-        lead = f"/live/{track}/"
-        return [target for _, target, status in self.origin.asked if target.startswith(lead) and status == 200]
+    def media(self, track: str) -> list[list[str]]:
+        """Targets of the segments of a track that each stream gave, in order."""
+        segments = re.compile(rf"/live/{track}/(?:time-)?\d+\.m4s")
+        return [
+            [target for _, target, status in stream.asked if segments.fullmatch(target) and status == 200]
+            for _, stream in self.origin.streams
+        ]
 
 
 @cache
@@ -113,9 +154,13 @@ def watch(
     length_us: int,
     skew_us: int,
     down: Sequence[tuple[int, int]] = (),
+    restarts: Sequence[int] = (),
     sync_clock: bool = True,
 ) -> Watched:
-    """Play `length_us` of a stream that began `hours_before`, with a clock that is wrong by `skew_us`."""
+    """Play `length_us` of a stream that began `hours_before`, with a clock that is wrong by `skew_us`.
+
+    `down`: from one instant to another nothing answers. `restarts`: instants at which the origin begins anew.
+    """
     spec = PlayerSpec(
         mpd_url="http://origin.test/live/manifest.mpd",
         profile=_ideal(),
@@ -126,15 +171,17 @@ def watch(
         duration_us=length_us,
         sync_clock=sync_clock,
     )
-    return run_virtual(_watch(backend, spec, hours_before * HOUR, skew_us, down))
+    began = (-hours_before * HOUR, *restarts)
+    return run_virtual(_watch(backend, spec, began, skew_us, down))
 
 
 async def _watch(
-    backend: BackendSpec, spec: PlayerSpec, before_us: int, skew_us: int, down: Sequence[tuple[int, int]]
+    backend: BackendSpec, spec: PlayerSpec, began: Sequence[int], skew_us: int, down: Sequence[tuple[int, int]]
 ) -> Watched:
     clock, draw, pool = running_clock(), Draw(backend.seed or 0, 0), Pool()
-    front, _ = in_process(backend, VIRTUAL_EPOCH_US - before_us)
-    watched = Watched(Since(front, before_us, down))
+    fronts = [in_process(replace(backend, seed=7 + n), VIRTUAL_EPOCH_US + at)[0] for n, at in enumerate(began)]
+    streams = [(at, Since(front, -at, down)) for at, front in zip(began, fronts, strict=True)]
+    watched = Watched(Restarting(streams))
     network = MemoryNetwork(watched.origin, clock)
     file = _Digest()
     writer = TraceWriter(file, Header(version="0", seed=backend.seed, clock="virtual"))

@@ -12,6 +12,8 @@ from player.clock import SECOND
 from tests.presentations.long_live import HOUR, Watched, watch
 
 MINUTE = 60 * SECOND
+FLIGHT = SECOND // 10  # longest way of an answer
+MPD = "/live/manifest.mpd"
 SKEWS = {"fast": 3 * SECOND, "right": 0, "slow": -3 * SECOND}
 STREAMS = {
     "new Periods, timeline, fast clock": (Rotation.NEW_PERIOD, Addressing.TIME, "fast"),
@@ -39,16 +41,22 @@ def stream(rotation: Rotation, addressing: Addressing) -> BackendSpec:
 
 
 def assert_played_without_a_wrong_request(watched: Watched, length_us: int) -> None:
-    assert watched.error is None
     assert watched.refused() == []
     assert watched.stalls == []
+    assert_played(watched, length_us)
+
+
+def assert_played(watched: Watched, length_us: int) -> None:
+    assert watched.error is None
     assert watched.ended is not None
     assert watched.ended.played_us == length_us
-    assert sum(target == "/live/manifest.mpd" for _, target, _ in watched.origin.asked) >= length_us // (4 * SECOND)
+    assert sum(target == MPD for _, target, _ in watched.origin.asked) >= length_us // (4 * SECOND)
     for track in ("video-180p", "audio"):
-        media = [target for target in watched.media(track) if target.endswith(".m4s")]
-        assert len(media) == len(set(media)) >= length_us // (2 * SECOND)
-        assert_none_left_out(media)
+        streams = watched.media(track)
+        assert sum(map(len, streams)) >= length_us // (2 * SECOND)
+        for media in streams:
+            assert len(media) == len(set(media))
+            assert_none_left_out(media)
 
 
 def assert_none_left_out(media: list[str]) -> None:
@@ -97,15 +105,45 @@ def test_an_origin_that_goes_away_for_seconds_and_comes_back(skew: str) -> None:
     assert_played_without_a_wrong_request(watched, length)
 
 
-@pytest.mark.long(8)
+def assert_refused_only_until_the_restart_was_seen(watched: Watched) -> None:
+    """What the old stream promised is asked for until the next refresh tells of the new one."""
+    for since, stream in watched.origin.streams:
+        seen = min(at for at, target, status in stream.asked if target == MPD and status == 200)
+        assert [row for row in stream.asked if row[2] >= 400 and row[0] > seen + FLIGHT] == []
+        assert seen - max(since, 0) <= 5 * SECOND
+
+
+@pytest.mark.rule("dash:O3")
+@pytest.mark.parametrize(("rotation", "addressing", "skew"), streams())
+def test_an_origin_that_begins_anew(rotation: Rotation, addressing: Addressing, skew: str) -> None:
+    length, restarts = 12 * MINUTE, [4 * MINUTE + 777_777, 9 * MINUTE + 33]
+    down = [(at - 2 * SECOND, at) for at in restarts]
+    spec = stream(rotation, addressing)
+    watched = watch(spec, hours_before=23, length_us=length, skew_us=SKEWS[skew], down=down, restarts=restarts)
+    assert_refused_only_until_the_restart_was_seen(watched)
+    assert_played(watched, length)
+    assert len(watched.stalls) <= len(restarts)
+
+
+@pytest.mark.long(25)
 @pytest.mark.rule("dash:O3")
 @pytest.mark.parametrize(("rotation", "addressing", "skew"), streams()[:QUICK])
 def test_twenty_four_hours_twice(rotation: Rotation, addressing: Addressing, skew: str) -> None:
-    length = 24 * HOUR
-    down = [(hour * HOUR + 100 * SECOND, hour * HOUR + 103 * SECOND) for hour in range(1, 24)]
+    length, restarts = 24 * HOUR, [6 * HOUR + 777_777, 13 * HOUR + 33, 20 * HOUR - 1]
+    gone = [(at - 2 * SECOND, at) for at in restarts]
+    down = [*gone, *((hour * HOUR + 100 * SECOND, hour * HOUR + 103 * SECOND) for hour in range(24))]
     first, again = (
-        watch(stream(rotation, addressing), hours_before=0, length_us=length, skew_us=SKEWS[skew], down=down)
+        watch(
+            stream(rotation, addressing),
+            hours_before=0,
+            length_us=length,
+            skew_us=SKEWS[skew],
+            down=down,
+            restarts=restarts,
+        )
         for _ in range(2)
     )
-    assert_played_without_a_wrong_request(first, length)
+    assert_refused_only_until_the_restart_was_seen(first)
+    assert_played(first, length)
+    assert len(first.stalls) <= len(restarts)
     assert (first.trace, first.trace_bytes) == (again.trace, again.trace_bytes)
