@@ -13,9 +13,10 @@ from player.errors import LicenseError
 from player.ids import CLEARKEY, CLEARKEY_DASH_SYSTEM, COMMON_SYSTEM, HIERARCHY, HIERARCHY_SYSTEM, KeyId, SystemId
 from player.isobmff import sidx
 from player.mpd.document import Node
+from player.mpd.index_reads import IndexRead
 from player.mpd.model import ContentProtection, Period, Presentation, Representation
 from player.mpd.parse import present
-from player.mpd.timeline import IndexRead, SegmentIndex, segment_index
+from player.mpd.timeline import SegmentIndex, segment_index
 from player.mpd.xlink import resolved
 from player.wire import announce
 

@@ -60,6 +60,7 @@ def _template(chain: Chain, bases: Bases) -> SegmentTemplate:
         complete=_complete(chain, bases),
         ept_delta=_value(chain, "eptDelta", integer) or 0,
         parts=1 if duration is None else _parts(chain, duration),
+        pd_delta=_value(chain, "pdDelta", integer) or 0,
     )
 
 

@@ -157,6 +157,7 @@ class SegmentTemplate:
     complete: bool = True  # availabilityTimeComplete; False: segments come in chunks while they are made
     ept_delta: int = 0  # ticks: first sample of the Period before (-) or behind its start; with `duration` only
     parts: int = 1  # @k: segments of a segment sequence that lasts `duration`
+    pd_delta: int = 0  # ticks: how much longer than its Period it is, or shorter (-); with `duration` only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,10 @@ class TimeMap(NamedTuple):
         """The first tick that does not lie in the Period."""
         return None if period.duration_us is None else self.offset - (-period.duration_us * self.timescale // SECOND)
 
+    def last_us(self, period: Period, shorter: int) -> int | None:
+        """Where a Representation ends that is by so many ticks shorter than its Period."""
+        return None if period.end_us is None else period.end_us + min(shorter, 0) * SECOND // self.timescale
+
     def scaled(self, timescale: int) -> TimeMap:
         """The same map for other ticks: a `sidx` brings its own timescale."""
         return TimeMap(self.period_us, self.offset * timescale // self.timescale, timescale)
@@ -93,9 +97,11 @@ def _listed(source: SegmentList) -> Iterator[tuple[int, int, int]]:
     return iter(((source.presentation_time_offset, source.duration or ENDLESS, -1),))
 
 
-def cut(runs: Iterable[Run], mapping: TimeMap, period: Period) -> Iterator[Run]:
-    """Without what ends before the Period starts or starts when it has ended."""
+def cut(runs: Iterable[Run], mapping: TimeMap, period: Period, shorter: int = 0) -> Iterator[Run]:
+    """Without what ends before the Period starts or starts when it has ended, or `shorter` (below 0) ticks earlier."""
     start, end = mapping.offset, mapping.end(period)
+    if end is not None:
+        end += min(shorter, 0)
     for run in runs:
         first, stop = max(run.at(start), run.first), run.stop
         if end is not None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple, assert_never
+from typing import Final, assert_never
 
+from player.mpd.index_reads import IndexRead, Reference, addresses, before_index, missing_index
 from player.mpd.model import (
-    ByteRange,
     Period,
     Presentation,
     Representation,
@@ -27,29 +27,6 @@ from player.mpd.template import Template, compile_template
 
 SHORTFALL_US: Final = 500_000  # a track may end a little before its Period: audio frames do not add up to whole seconds
 MAX_MADE: Final = 4096  # an MPD that never changes may be played for days
-SEARCHED_BYTES: Final = 8192  # first read of a resource whose index lies somewhere at its start: a moov and a sidx
-
-
-class Reference(NamedTuple):
-    """One entry of a `sidx`; `further`: it leads to another one."""
-
-    time: int  # ticks
-    duration: int  # ticks
-    first_byte: int
-    size: int
-    further: bool = False
-
-
-class IndexRead(NamedTuple):
-    """What was read so far of the index of a Representation.
-
-    `timescale` 0: that of the MPD. `start` and `end`: where the first index lies in its resource.
-    """
-
-    timescale: int
-    references: Sequence[tuple[int, int, int, int, bool]]  # each a Reference
-    start: int
-    end: int
 
 
 class SegmentIndex:
@@ -185,7 +162,9 @@ def _of_template(
 ) -> SegmentIndex:
     base_url, bandwidth = representation.base_urls[0], representation.bandwidth
     media = compile_template(source.media, base_url, representation.id, bandwidth)
-    runs = tuple(numbered(cut(of_template(source, partial=media.partial), mapping, period), source.end_number))
+    shorter = source.pd_delta if source.runs is None else 0
+    within = cut(of_template(source, partial=media.partial), mapping, period, shorter)
+    runs = tuple(numbered(within, source.end_number))
     initialization = None
     if source.initialization is not None:
         template = compile_template(source.initialization, base_url, representation.id, bandwidth)
@@ -194,7 +173,7 @@ def _of_template(
         mapping=mapping,
         runs=runs,
         addresses=media,
-        end_us=period.end_us if source.runs is None else None,
+        end_us=mapping.last_us(period, shorter) if source.runs is None else None,
         offset_us=source.availability_time_offset_us,
         complete=source.complete,
         initialization=initialization,
@@ -218,41 +197,21 @@ def _of_list(source: SegmentList, mapping: TimeMap, presentation: Presentation, 
 
 
 def _of_base(source: SegmentBase, mapping: TimeMap, period: Period, url: str, read: IndexRead | None) -> SegmentIndex:
-    initialization = source.initialization or _before_index(source, url, read)
-    missing = _missing_index(source, url, read)
+    initialization = source.initialization or before_index(source, url, read)
+    missing = missing_index(source, url, read)
     if missing is not None or read is None:
         searched = source.index is None and source.index_range is None
         return SegmentIndex(mapping=mapping, initialization=initialization, index=missing, searched=searched)
     mapping = mapping.scaled(read.timescale or source.timescale)
     media = [reference for reference in map(Reference._make, read.references) if reference.duration and reference.size]
-    shift = 0 if source.index is None or source.index.url == url else -read.end
+    runs = (Run(one.time, one.duration, number, 1) for number, one in enumerate(media))
     return SegmentIndex(
         mapping=mapping,
-        runs=cut((Run(one.time, one.duration, number, 1) for number, one in enumerate(media)), mapping, period),
-        addresses=tuple(Resource(url=url, byte_range=_bytes(one, shift)) for one in media),
+        runs=cut(runs, mapping, period),
+        addresses=addresses(source, url, read, media),
         end_us=period.end_us if media and media[-1].duration == ENDLESS else None,
         initialization=initialization,
     )
-
-
-def _missing_index(source: SegmentBase, url: str, read: IndexRead | None) -> Resource | None:
-    """What is to be fetched before the segments are known, one index after the other."""
-    if read is not None:
-        further = next((one for one in map(Reference._make, read.references) if one.further), None)
-        index_url = url if source.index is None else source.index.url
-        return None if further is None else Resource(url=index_url, byte_range=_bytes(further, 0))
-    return source.index or Resource(url=url, byte_range=source.index_range or (0, SEARCHED_BYTES - 1))
-
-
-def _before_index(source: SegmentBase, url: str, read: IndexRead | None) -> Resource | None:
-    """A self-initializing segment: what comes before the index initializes (6.3.5.2)."""
-    start = source.index_range[0] if source.index_range is not None else 0 if read is None else read.start
-    return Resource(url=url, byte_range=(0, start - 1)) if start and source.index is None else None
-
-
-def _bytes(reference: Reference, shift: int) -> ByteRange:
-    first = reference.first_byte + shift
-    return first, first + reference.size - 1
 
 
 def _ended(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from player.mpd.index_reads import IndexRead
 from player.mpd.model import (
     AdaptationSet,
     Period,
@@ -23,7 +24,7 @@ from player.mpd.model import (
     SegmentTemplate,
     TimelineRun,
 )
-from player.mpd.timeline import IndexRead, SegmentIndex, segment_index
+from player.mpd.timeline import SegmentIndex, segment_index
 
 TEMPLATE = SegmentTemplate(
     timescale=1000, presentation_time_offset=0, start_number=1, end_number=None, duration=2000, runs=None,
