@@ -52,7 +52,21 @@ class Front:
         reply = self._refusal(request) or await self._exchange(request)
         if reply.status == 0 and http.transport is not None:
             http.transport.abort()
+        if reply.paced:
+            return await self._send_as_made(http, reply)
         return web.Response(status=reply.status or 500, headers=CIMultiDict(reply.headers), body=reply.body)
+
+    async def _send_as_made(self, http: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+        """A body that is still being made, chunk by chunk."""
+        response = web.StreamResponse(status=reply.status, headers=CIMultiDict(reply.headers))
+        await response.prepare(http)
+        sent = 0
+        for at, end in reply.paced:
+            await asyncio.sleep(max(0, at - self._now()) / 1e6)
+            await response.write(reply.body[sent:end])
+            sent = end
+        await response.write_eof()
+        return response
 
     def close(self) -> None:
         """Drop the timer; requests still waiting are cancelled by the server."""

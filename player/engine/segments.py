@@ -239,9 +239,10 @@ def _take(m: Machine, track: Track, segment: Segment, media: MediaSegment, resul
 
 def take_part(m: Machine, track: Track, segment: Segment, result: Progress, now: int) -> None:
     """Fragments of a segment that is still arriving."""
-    if result.parsed is not None:
-        _push_all(m, track, segment, _own(track, result.action.context, result.parsed), result, now)
-        track.taken_us = track.loaded_us
+    fragments = () if result.parsed is None else _own(track, result.action.context, result.parsed)
+    _push_all(m, track, segment, fragments, result, now)
+    if fragments:
+        track.taken_us = max(track.taken_us, _end(track, fragments[-1], segment))
 
 
 def _push_all(
@@ -349,9 +350,12 @@ def _push(m: Machine, track: Track, fragment: Fragment, segment: Segment, result
     first, last = fragment.data
     buffer = bytearray(result.body[first:last]) if m.spec.media is Media.FULL else None
     start_us = _start(track, fragment, segment)
-    end_us = start_us + fragment.duration * 1_000_000 // fragment.timescale
     pending = Pending(fragment, buffer, start_us, track.period_number, result.action.context)
-    track.push(pending, end_us)
+    track.push(pending, _end(track, fragment, segment))
+
+
+def _end(track: Track, fragment: Fragment, segment: Segment) -> int:
+    return _start(track, fragment, segment) + fragment.duration * 1_000_000 // fragment.timescale
 
 
 def _start(track: Track, fragment: Fragment, segment: Segment) -> int:
