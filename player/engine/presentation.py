@@ -226,6 +226,14 @@ def _not_loaded(m: Machine, result: Fetched | FetchFailed, error: KeystormError,
         m.refresh_at = now + wait_us(m.manifest_attempts, result, m.wall_us(now))
 
 
+def unusable(m: Machine, error: KeystormError, now: int) -> None:
+    """An MPD that has come and cannot be played after all."""
+    if not m.manifest_version:
+        m.fail(error, now)
+    elif m.hears(ManifestFailed):
+        m.tell(ManifestFailed(code=error.code, reason=str(error)))
+
+
 def _without_patch(m: Machine, result: Fetched | FetchFailed, error: KeystormError) -> None:
     """The whole MPD, at once."""
     upkeep(m).patch_failures += 1

@@ -102,13 +102,21 @@ def _go_on(m: Machine, u: Upkeep, manifest: Manifest, now: int) -> Manifest | No
         if last:
             _tell(m, wanted[0].url, _looping(wanted[0]))
         u.remote_rounds += 1
-        manifest = _placed(m, manifest, {link.url: None if last else known[link.url] for link in wanted}, wanted)
+        try:
+            manifest = _placed(m, manifest, {link.url: None if last else known[link.url] for link in wanted}, wanted)
+        except ManifestError as error:
+            u.resolving = None
+            presentation.unusable(m, error, now)
+            return None
     u.resolving = None
     return manifest
 
 
 def _placed(m: Machine, manifest: Manifest, contents: dict[str, bytes | None], wanted: list[RemoteElement]) -> Manifest:
-    """With the contents in their place; where they make no MPD, the elements stay as they are written."""
+    """With the contents in their place; where they make no MPD, the elements stay as they are written.
+
+    Raises: ManifestError where that is no MPD either.
+    """
     try:
         if sum(len(contents[link.url] or b"") for link in wanted) > MAX_TOTAL_BYTES:
             raise ManifestError("too-large", wanted[0].path, f"remote elements of more than {MAX_TOTAL_BYTES} bytes")
