@@ -157,20 +157,21 @@ def _runs(timeline: Node, start_number: int) -> tuple[TimelineRun, ...]:
     Hot: an hour of segments of 2 s with durations of their own has 1,800 of them.
     """
     runs: list[TimelineRun] = []
-    time, number = 0, start_number
+    time, number, repeat = 0, start_number, 0
     make, add = partial(tuple.__new__, TimelineRun), runs.append  # as the constructor, without its call
     try:
         for element in timeline.element.iterfind(qualified(timeline.document.namespace, "S")):
             attributes = element.attrib
-            t, r, repeat, parts = attributes.get("t"), attributes.get("r"), 0, 1
+            t, r, parts = attributes.get("t"), attributes.get("r"), 1
             if t is not None:
-                time = _start(runs, unsigned(t))
-                number = _number_at(runs, number)
-            elif runs and runs[-1].repeat < 0:
+                start = unsigned(t)
+                if start != time or repeat < 0:
+                    time = _start(runs, start)
+                    number = _number_at(runs, number)
+            elif repeat < 0:
                 raise ValueError("no @t after a run without end")
             duration = positive(attributes["d"])
-            if r is not None:
-                repeat = max(integer(r), -1)
+            repeat = 0 if r is None else max(integer(r), -1)
             if "n" in attributes:
                 number = unsigned(attributes["n"])
             if "k" in attributes:

@@ -53,7 +53,9 @@ def boolean(text: str) -> bool:
 
 def unsigned(text: str) -> int:
     """xs:unsignedInt and xs:unsignedLong."""
-    digits = text if text.isdigit() else text.strip().removeprefix("+")
+    if text.isdigit() and text.isascii() and len(text) <= MAX_DIGITS:
+        return int(text)
+    digits = text.strip().removeprefix("+")
     if digits.isdigit() and digits.isascii() and len(digits) <= MAX_DIGITS:
         return int(digits)
     raise ValueError(f"{_short(text)} is no whole number from 0")
@@ -68,6 +70,8 @@ def positive(text: str) -> int:
 
 def integer(text: str) -> int:
     """xs:integer of at most 64 bits, as `S@r`."""
+    if text.isdigit():
+        return unsigned(text)
     if _INTEGER.fullmatch(text.strip()) is None:
         raise ValueError(f"{_short(text)} is no whole number")
     return int(text)
