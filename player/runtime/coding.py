@@ -1,6 +1,6 @@
 """Content codings (RFC 9110, 8.4), taken off piece by piece: who counts the pieces can stop a bomb in the middle.
 
-A few bytes may unpack to gigabytes. No piece is larger than `PIECE_BYTES`, whatever came in.
+A few bytes may unpack to gigabytes. No piece is larger than twice `PIECE_BYTES`, whatever came in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import brotli
 from player.engine.actions import Headers
 from player.runtime.fetch import ACCEPTED_CODINGS, BROKEN, ExchangeError
 
-PIECE_BYTES: Final = 64 << 10
+PIECE_BYTES: Final = 64 << 10  # brotli stops at the end of the block in which it gets so far
 
 _GZIP: Final = 31  # zlib's word for a gzip wrapper
 _ZLIB: Final = 15
@@ -103,13 +103,12 @@ class _Brotli:
     def feed(self, data: bytes) -> Iterator[bytes]:
         self._begun = self._begun or bool(data)
         try:
-            while data or not self._stream.can_accept_more_data():
+            while not self._stream.is_finished():
                 piece = self._stream.process(data, output_buffer_limit=PIECE_BYTES)
-                data = b""
-                if piece:
-                    yield piece
-                elif self._stream.is_finished():
+                if not piece:
                     return
+                yield piece
+                data = b""
         except brotli.error:
             raise ExchangeError(BROKEN, "the compressed body cannot be read") from None
 

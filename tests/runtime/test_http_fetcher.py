@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+import brotli
 import pytest
 
-from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind
+from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind, Progress
 from player.mpd.model import ByteRange
 from player.runtime.clock import SystemClock
 from player.runtime.fetch import BODY_LIMIT_BYTES
@@ -74,9 +76,17 @@ def _fetch(
     method: str = "GET",
     body: bytes | None = None,
     headers: tuple[tuple[str, str], ...] = (),
+    **limits: Any,
 ) -> Fetch:
     return Fetch(
-        kind=kind, url=url, byte_range=byte_range, timeout_us=timeout_us, method=method, body=body, headers=headers
+        kind=kind,
+        url=url,
+        byte_range=byte_range,
+        timeout_us=timeout_us,
+        method=method,
+        body=body,
+        headers=headers,
+        **limits,
     )
 
 
@@ -347,3 +357,147 @@ def test_cancelling_a_fetch_closes_its_connection() -> None:
         await fetcher.close()
 
     asyncio.run(main())
+
+
+# ── limits of one's own ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_body_that_stalls_is_given_up_before_the_whole_time_is_over() -> None:
+    async def answer(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345")
+        await writer.drain()
+        await asyncio.sleep(1)
+
+    result = _against(answer, stall_timeout_us=100_000)
+    assert _code(result) == "timeout"
+    assert isinstance(result, FetchFailed)
+    assert result.reason == "nothing more came for 0.1 s"
+    assert result.done_at - result.sent_at < 900_000
+
+
+def test_a_server_that_thinks_for_long_does_not_stall() -> None:
+    async def answer(_request: Request, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.25)
+        for byte in (b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", b"1", b"2", b"3"):
+            writer.write(byte)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    assert _fetched(_against(answer, stall_timeout_us=200_000)).body == b"123"
+
+
+def test_a_head_that_trickles_in_is_bounded_by_the_whole_time() -> None:
+    async def answer(_request: Request, writer: asyncio.StreamWriter) -> None:
+        for _ in range(100):
+            writer.write(b"H")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    assert _code(_against(answer, timeout_us=200_000, stall_timeout_us=100_000)) in ("timeout", "broken")
+
+
+def test_a_host_that_never_accepts_is_given_up_in_the_time_for_connecting() -> None:
+    async def main() -> Fetched | FetchFailed:
+        with socket.socket() as full:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            waiting = [socket.socket() for _ in range(3)]
+            try:
+                for each in waiting:
+                    each.setblocking(False)
+                    each.connect_ex(full.getsockname())
+                await asyncio.sleep(0.05)
+                url = f"http://127.0.0.1:{full.getsockname()[1]}/"
+                return await _with_fetcher(_fetch(url, timeout_us=3_000_000, connect_timeout_us=200_000))
+            finally:
+                for each in waiting:
+                    each.close()
+
+    result = _run(main())
+    assert _code(result) == "timeout"
+    assert isinstance(result, FetchFailed)
+    assert result.reason == "no connection in time"
+
+
+@pytest.mark.rule("dash:N3")
+def test_an_endless_answer_to_a_request_for_a_part_is_read_up_to_its_end() -> None:
+    async def answer(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n0123456789")
+        while True:
+            writer.write(b"." * 8192)
+            await writer.drain()
+
+    assert _fetched(_against(answer, kind=FetchKind.INDEX, byte_range=(2, 9))).body == b"23456789"
+
+
+@pytest.mark.rule("dash:N3")
+def test_another_part_than_the_one_asked_for_is_broken() -> None:
+    wrong = _bytes(206, b"0123", Content_Range="bytes 0-3/10")
+    assert _code(_against(_writes(wrong), byte_range=(2, 5))) == "broken"
+    assert _code(_against(_writes(wrong))) == "broken"
+    assert _fetched(_against(_writes(_bytes(416, b"", Content_Range="bytes */10")), byte_range=(20, 25))).status == 416
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("br", brotli.compress)]
+)
+def test_codings_are_offered_and_taken_off(coding: str, pack: Callable[[bytes], bytes]) -> None:
+    offered: list[str] = []
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        offered.append(request[2]["accept-encoding"])
+        writer.write(_bytes(200, pack(b"<MPD/>" * 999), Content_Encoding=coding))
+
+    assert _fetched(_against(answer, kind=FetchKind.MPD)).body == b"<MPD/>" * 999
+    assert coding in offered[0]
+
+
+@pytest.mark.rule("dash:N2")
+@pytest.mark.parametrize("pack", [gzip.compress, brotli.compress])
+def test_a_bomb_is_cut_off_whatever_it_was_packed_with(pack: Callable[[bytes], bytes]) -> None:
+    coding = "br" if pack is brotli.compress else "gzip"
+    bomb = _bytes(200, pack(bytes(20 << 20)), content_encoding=coding)
+    assert _code(_against(_writes(bomb), kind=FetchKind.MPD)) == "broken"
+
+
+def test_a_url_goes_out_as_it_was_written() -> None:
+    seen: list[str] = []
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        seen.append(request[1])
+        writer.write(_bytes(200, b"ok"))
+
+    path = "/a%2Fb%2C,c~%7E/x.m4s?sig=%2B%3D+%2c&e=1,2"
+    result = _fetched(_against(answer, path, query="CMCD=bl%3D1%2Cot%3Dv"))
+    assert seen == [f"{path}&CMCD=bl%3D1%2Cot%3Dv"]
+    assert result.url.endswith(path)
+    assert _fetched(_against(answer, "/ü b")).body == b"ok"
+    assert seen[1] == "/%C3%BC%20b"
+
+
+# ── bodies that are still arriving ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_progress_is_told_while_a_body_comes_where_it_was_asked_for() -> None:
+    async def answer(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 400\r\n\r\n")
+        for _ in range(4):
+            writer.write(b"." * 100)
+            await writer.drain()
+            await asyncio.sleep(0.06)
+
+    async def main(progress: bool) -> list[Progress]:
+        told: list[Progress] = []
+        async with raw_server(answer) as url:
+            fetcher = HttpFetcher(SystemClock())
+            try:
+                await fetcher.fetch(_fetch(url, progress=progress), told.append)
+            finally:
+                await fetcher.close()
+        return told
+
+    told = asyncio.run(main(True))
+    assert 2 <= len(told) <= 4
+    assert [p.received for p in told] == sorted(p.received for p in told)
+    assert {p.total for p in told} == {400}
+    assert asyncio.run(main(False)) == []
