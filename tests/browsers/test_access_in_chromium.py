@@ -16,6 +16,8 @@ from player.runtime.page import Page
 from player.runtime.virtual_loop import run_virtual
 from tests.browsers.page_server import page_server
 
+pytestmark = pytest.mark.alone
+
 CHROMIUM: Final = shutil.which("chromium")
 AVC: Final = "avc1.42E01E"
 GOOD: Final = f'video/mp4; codecs="{AVC}"'

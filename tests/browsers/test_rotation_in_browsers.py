@@ -76,6 +76,7 @@ class Outcome:
 ABSENT: Final = ", ".join(sorted({run.package for run in RUNS if not (TESTS / "node_modules" / run.package).is_dir()}))
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.browser,
     pytest.mark.skipif(bool(ABSENT), reason=f"no {ABSENT} in tests/node_modules (make test installs it, with npm)"),
 ]

@@ -91,6 +91,7 @@ def test_one_strategy_is_one_object_and_a_trace_of_the_name_given(
     assert trace.exists()
 
 
+@pytest.mark.alone
 def test_real_sockets_with_a_table_for_a_person(keystorm: Keystorm, tmp_path: Path) -> None:
     path = tmp_path / "short.toml"
     path.write_text(SHORT)

@@ -24,6 +24,8 @@ from player.trace.event import Event
 from player.trace.writer import TraceWriter
 from tests.storm.storms import EMBEDDED, JITTER, ON_DEMAND, played, quick_real, twin
 
+pytestmark = pytest.mark.alone
+
 UNLUCKY = 3
 
 

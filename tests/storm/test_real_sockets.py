@@ -15,6 +15,8 @@ from player.storm.play import run
 from player.storm.result import build
 from tests.storm.storms import STRATEGIES, quick_real
 
+pytestmark = pytest.mark.alone
+
 CLIENTS = quick_real().clients
 
 
