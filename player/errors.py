@@ -8,6 +8,7 @@
     ├── MediaError       broken media, with box path and byte offset
     ├── LicenseError     a license or license request that cannot be read, or a key that cannot be had
     ├── ScenarioError    a scenario or profile that means nothing, with file and `$.path`
+    ├── CpixError        a CPIX document that cannot be used, with the path of the element
     └── BackendError     a service of the embedded backend that cannot start or cannot serve
 
 No error ever holds a key, a token or a private key.
@@ -89,6 +90,15 @@ class ScenarioError(KeystormError):
     def __init__(self, file: str, path: str, reason: str, *, code: str = "bad-scenario") -> None:
         super().__init__(code, f"{file} {path}: {reason}")
         self.file = file
+        self.path = path
+        self.reason = reason
+
+
+class CpixError(KeystormError):
+    """A CPIX document that cannot be used; `path` is as `/CPIX/ContentKeyList/ContentKey[2]`."""
+
+    def __init__(self, code: str, path: str, reason: str) -> None:
+        super().__init__(code, f"{path}: {reason}")
         self.path = path
         self.reason = reason
 

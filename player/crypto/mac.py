@@ -1,7 +1,8 @@
-"""AES-CMAC (RFC 4493; NIST SP 800-38B)."""
+"""Message authentication: AES-CMAC (RFC 4493; NIST SP 800-38B) and HMAC-SHA-512 (RFC 2104)."""
 
 from __future__ import annotations
 
+import hmac
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -33,3 +34,13 @@ def verify_cmac(key: bytes, data: bytes, tag: bytes) -> bool:
     except InvalidSignature:  # derives from Exception alone
         return False
     return True
+
+
+def hmac_sha512(key: bytes, data: bytes) -> bytes:
+    """The 64-byte tag."""
+    return hmac.digest(key, data, "sha512")
+
+
+def verify_hmac_sha512(key: bytes, data: bytes, tag: bytes) -> bool:
+    """Whether `tag` is the whole tag of `data`, compared in constant time."""
+    return hmac.compare_digest(hmac_sha512(key, data), tag)
