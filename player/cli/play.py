@@ -13,6 +13,7 @@ from player.cli import secrets, values
 from player.cli.interrupt import on_interrupt
 from player.cli.main import DONE, FAILED, WRONG_USAGE, complain
 from player.cli.outputs import check_folder, check_writable
+from player.cli.status_line import status_line
 from player.cli.told import told
 from player.drm.profile import LicenseScope
 from player.errors import UsageError
@@ -89,6 +90,6 @@ async def _play(options: Namespace) -> PlayResult:
         trace=options.trace,
         cmcd=options.cmcd,
     )
-    async with player:
+    async with player, status_line(player):
         with on_interrupt(player.stop):
             return await player.play(duration_s=options.duration, as_fast_as_possible=options.as_fast_as_possible)
