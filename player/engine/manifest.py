@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Final
 
+from player.clock import SECOND
 from player.drm.scope import Layout, Listed
 from player.errors import LicenseError
 from player.ids import CLEARKEY, CLEARKEY_DASH_SYSTEM, COMMON_SYSTEM, HIERARCHY, HIERARCHY_SYSTEM, KeyId, SystemId
@@ -28,6 +29,8 @@ _DESCRIPTORS: Final[dict[str, tuple[SystemId, ...]]] = {
 
 VALIDITY_SCHEME: Final = "urn:mpeg:dash:event:2012"
 """Events of DASH itself: this MPD has expired (ISO/IEC 23009-1, 5.10.4)."""
+
+MAX_CAPTURED_US: Final = 60 * SECOND  # a choice: a reference that says more is none
 
 MAX_RESOLVED: Final = 8  # answers to the same links may differ from client to client
 
@@ -71,10 +74,25 @@ class Manifest:
         ]
         return VALIDITY_SCHEME in streams
 
+    @cached_property
+    def captured_us(self) -> int:
+        """How much later than its place on the timeline media is captured (5.12); 0: nothing said."""
+        presentation = self.presentation
+        for period in reversed(presentation.periods):
+            for representation in (one for group in period.adaptation_sets for one in group.representations):
+                for reference in representation.reference_times:
+                    source = representation.source
+                    ticks = reference.media_time - source.presentation_time_offset
+                    placed_us = period.start_us + ticks * SECOND // source.timescale
+                    later_us = reference.wall_us - presentation.availability_start_wall_us - placed_us
+                    return later_us if abs(later_us) <= MAX_CAPTURED_US else 0
+        return 0
+
     def index(self, period: Period, representation: Representation, fetched: sidx.SegmentIndex | None) -> SegmentIndex:
         """The segments of a Representation; `fetched` is what was read of its `sidx` where it needs one."""
         key = (id(representation), fetched)
-        if key not in self._indices:
+        found = self._indices.get(key)
+        if found is None:
             read = (
                 None if fetched is None else IndexRead(fetched.timescale, fetched.segments, fetched.start, fetched.end)
             )

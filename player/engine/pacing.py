@@ -62,4 +62,4 @@ def _rate(m: Machine, now: int) -> int:
 
 
 def _behind_us(m: Machine, target_us: int, now: int) -> int:
-    return window.edge_us(m, now) - m.stream.position(now) - target_us
+    return window.edge_us(m, now) - m.stream.position(now) - target_us - m.manifest.captured_us

@@ -44,7 +44,7 @@ def _went_back_us(m: Machine) -> int:
     for track in m.stream.tracks:
         period = m.manifest.presentation.periods[-1]
         group = tracks.same(period, track.adaptation_set)
-        if group is None or track.last is None:
+        if group is None or track.last is None or track.period.id != period.id:
             return 0
         end_us = m.manifest.index(period, group.representations[0], None).end_us
         if end_us is None:

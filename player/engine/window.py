@@ -48,7 +48,7 @@ def live_us(m: Machine, now: int) -> int:
     if m.spec.live_delay_us is not None:
         behind = m.spec.live_delay_us + tracks.segment_duration_us(m.manifest, presentation.periods[-1])
     elif presentation.service.target_latency_us is not None:
-        behind = presentation.service.target_latency_us
+        behind = presentation.service.target_latency_us + m.manifest.captured_us
     elif presentation.suggested_delay_us is not None:
         behind = presentation.suggested_delay_us
     else:

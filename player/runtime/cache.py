@@ -15,13 +15,15 @@ from typing import Final
 import msgspec
 
 from player.clock import SECOND
-from player.engine.actions import Fetch, Fetched, Parsed
+from player.engine.actions import Fetch, Fetched, FetchKind, Parsed
 from player.engine.manifest import Manifest
 from player.engine.parsed import UNPARSED, parse
 from player.errors import KeystormError
 
 DIGEST_OF_BYTES: Final = 4_096
 KEPT_US: Final = 60 * SECOND  # without a time-shift window: nobody is further behind another than this
+
+DOCUMENTS: Final = frozenset({FetchKind.MPD, FetchKind.PATCH})
 
 Key = tuple[object, ...]
 Parse = Callable[[Fetch, bytes, str], Parsed | None]
@@ -35,19 +37,20 @@ class _Entry:
 
 
 class ParseCache:
-    """One a run and process. Entries that nobody used for a time-shift window are dropped."""
+    """One a run and process. Entries that nobody used for a time-shift window are dropped, MPDs after a minute."""
 
-    __slots__ = ("_entries", "_kept_us", "_parse", "hits", "misses")
+    __slots__ = ("_documents", "_entries", "_kept_us", "_parse", "hits", "misses")
 
     def __init__(self, parse: Parse = parse) -> None:
         self._parse = parse
-        self._entries: dict[Key, _Entry] = {}  # in order of last use
+        self._documents: dict[Key, _Entry] = {}  # versions of the MPD, each used only until the next one comes
+        self._entries: dict[Key, _Entry] = {}  # all else; both in order of last use
         self._kept_us = KEPT_US
         self.hits = 0
         self.misses = 0
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._entries) + len(self._documents)
 
     def with_parsed(self, fetched: Fetched, now: int) -> Fetched:
         """`fetched` with `parsed` filled in for 2xx answers of the kinds that are parsed; an error is a value too."""
@@ -61,8 +64,8 @@ class ParseCache:
         return msgspec.structs.replace(fetched, parsed=parsed)
 
     def _look_up(self, fetched: Fetched, now: int) -> Parsed | None:
-        key = _key(fetched)
-        entry = self._entries.pop(key, None)
+        key, entries = _key(fetched), self._documents if fetched.action.kind in DOCUMENTS else self._entries
+        entry = entries.pop(key, None)
         if entry is None:
             self.misses += 1
             entry = _Entry(self._parse(fetched.action, fetched.body, fetched.url), _context(fetched.action), now)
@@ -70,18 +73,19 @@ class ParseCache:
         else:
             self.hits += 1
             entry.used = now
-        self._entries[key] = entry
-        self._drop_unused(now)
+        entries[key] = entry
+        _drop_unused(self._documents, now - KEPT_US)
+        _drop_unused(self._entries, now - self._kept_us)
         return entry.parsed
 
     def _keep_for(self, parsed: Parsed | None) -> None:
         window_us = parsed.presentation.time_shift_us if isinstance(parsed, Manifest) else None
         self._kept_us = max(self._kept_us, window_us or 0)
 
-    def _drop_unused(self, now: int) -> None:
-        unused = takewhile(lambda entry: entry[1].used < now - self._kept_us, self._entries.items())
-        for key, _ in list(unused):
-            del self._entries[key]
+
+def _drop_unused(entries: dict[Key, _Entry], since: int) -> None:
+    for key, _ in list(takewhile(lambda entry: entry[1].used < since, entries.items())):
+        del entries[key]
 
 
 def _key(fetched: Fetched) -> Key:

@@ -198,6 +198,7 @@ async def _play(origin: Origin, player: dict[str, object]) -> Played:
     clock = running_clock()
     network = MemoryNetwork(origin, clock)
     skew_us = int(player.pop("skew_us", 0))  # type: ignore[call-overload]
+    wanted = player.pop("wanted", EVERY_KIND)
     given: dict[str, object] = {
         "mpd_url": MPD_URL,
         "profile": parse((files("player") / "drm/profiles/ideal.toml").read_text(encoding="utf-8")),
@@ -209,7 +210,7 @@ async def _play(origin: Origin, player: dict[str, object]) -> Played:
         Pool(),
         draw,
         epoch_us=clock.epoch_us + skew_us,
-        wanted=EVERY_KIND,
+        wanted=wanted,  # type: ignore[arg-type]
     )
     drive = Drive(
         machine,

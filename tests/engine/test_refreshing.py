@@ -6,7 +6,9 @@ import pytest
 
 from player.clock import SECOND
 from player.engine.events import ManifestFailed, ManifestLoaded, MpdEventMet, PatchRefused
-from player.stream.events import Ended, SegmentLoaded, Stalled
+from player.engine.manifest import Manifest
+from player.mpd.parse import parse as read_mpd
+from player.stream.events import Ended, SegmentLoaded, Stalled, Started
 from player.wire.http import Request
 from tests.engine.origins import Answer, emsg, mpd, period, play, segment, video, vod, wall
 
@@ -287,3 +289,37 @@ def test_a_period_that_ends_does_not_end_a_stream_that_goes_on() -> None:
     assert played.error is None
     assert played.of(Ended)[0].position_us > 70 * SECOND
     assert played.origin.count("/w/") >= 3
+
+
+# ── what is remembered, and where playback starts ────────────────────────────────────────────────────────────────────
+
+
+def test_a_client_of_a_plain_origin_remembers_nothing_of_what_others_need() -> None:
+    played = play(lambda request, at: growing(at) if ".mpd" in request.target else None, wanted=frozenset())
+    assert played.machine.upkeep is None
+    assert played.machine.stream.played_us == 0
+
+
+def test_the_target_latency_counts_from_the_capture_where_the_mpd_says_when_that_is() -> None:
+    wish = '<ServiceDescription><Latency target="4000"/></ServiceDescription>'
+    captured = f'<ProducerReferenceTime id="0" type="captured" wallClockTime="{wall(-61)}" presentationTime="0"/>'
+
+    def starts(inside: str) -> int:
+        document = mpd(wish, period("p", video(inside), start="PT0S"), suggestedPresentationDelay="PT9S")
+        played = play(lambda request, at: document if ".mpd" in request.target else None, duration_us=4 * SECOND)
+        assert played.error is None
+        return played.of(Started)[0].position_us
+
+    assert starts("") == pytest.approx(56 * SECOND, abs=SECOND // 10)
+    assert starts(captured) - starts("") == pytest.approx(SECOND, abs=1000)
+
+
+def test_keys_of_an_initialization_set_are_known_before_any_period_names_them() -> None:
+    kid = "01234567-89ab-cdef-0123-456789abcdef"
+    protection = (
+        '<ContentProtection xmlns:cenc="urn:mpeg:cenc:2013" value="cenc" '
+        f'schemeIdUri="urn:mpeg:dash:mp4protection:2011" cenc:default_KID="{kid}"/>'
+    )
+    ahead = f'<InitializationSet id="1" contentType="video">{protection}</InitializationSet>'
+    document = read_mpd(mpd(ahead, period("p", start="PT0S")).encode(), "http://origin.test/x.mpd")
+    assert [str(one) for p in Manifest(document).protections for one in p.default_kids] == [kid]
