@@ -96,8 +96,10 @@ class Manifest:
             read = (
                 None if fetched is None else IndexRead(fetched.timescale, fetched.segments, fetched.start, fetched.end)
             )
-            self._indices[key] = segment_index(self.presentation, period, representation, read)
-        return self._indices[key]
+            found = segment_index(self.presentation, period, representation, read)
+            if read is None or found.index is None:  # one of which more is to be read is asked for once a client
+                self._indices[key] = found
+        return found
 
     @cached_property
     def layout(self) -> Layout:

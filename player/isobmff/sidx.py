@@ -14,7 +14,7 @@ from player.errors import MediaError
 from player.isobmff.boxes import Box, full_header, header_at, require, require_table
 
 MAX_REFERENCES: Final = 100_000  # of a whole index: a day of segments of one second
-MAX_READS: Final = 1_000  # a choice: of one index; a long film has about a hundred
+MAX_READS: Final = 256  # a choice: of one index; a long film has about a hundred
 NEXT_READ_BYTES: Final = 8192  # where the index has not been found yet
 ENDLESS: Final = 1 << 62  # ticks and bytes: a resource without an index is one segment
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from player.errors import MediaError
 from player.isobmff import dump, events, file, init, pssh, segment, sidx
@@ -45,10 +46,12 @@ def check_fragment(fragment: Fragment, size: int) -> None:
 
 
 def try_sidx(data: bytes) -> None:
-    try:
-        sidx.parse_sidx(data, 0)
-    except MediaError:
-        return
+    for read in (sidx.parse_sidx, partial(sidx.continued, sidx.SOUGHT)):
+        try:
+            found = read(data, 0)
+        except MediaError:
+            continue
+        assert all(one.first_byte >= 0 <= one.size for one in found.segments), "a reference to nowhere"
 
 
 def try_events(data: bytes) -> None:
