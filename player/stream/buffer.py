@@ -186,6 +186,8 @@ class TrackBuffer(Generic[R]):
 
     def move_within(self, position_us: int) -> None:
         """Playback goes on at a position that is held: what is not clear before it is needed no more."""
+        if position_us < self.from_us:  # nothing is there yet: only the segment about to come is
+            self.from_us = self.ready_us = self.loaded_us = position_us
         if position_us < self.ready_us:
             return
         self.pending = tuple(piece for piece in self.pending if piece.end_us > position_us)

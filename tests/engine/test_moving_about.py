@@ -65,6 +65,7 @@ class Asked:
 
     inner: Service
     requests: list[tuple[int, str]] = field(default_factory=list)
+    statuses: set[int] = field(default_factory=set)  # of the answers
 
     def receive(self, request: Request, now: int) -> None:
         self.requests.append((now, request.target))
@@ -74,7 +75,9 @@ class Asked:
         self.inner.gone(request_id, now)
 
     def replies(self) -> list[Reply]:
-        return list(self.inner.replies())
+        replies = list(self.inner.replies())
+        self.statuses |= {reply.status for reply in replies}
+        return replies
 
     def deadline(self) -> int | None:
         return self.inner.deadline()
@@ -241,6 +244,14 @@ def test_a_seek_into_a_segment_under_way_does_not_ask_for_it_again() -> None:
     moved = move(VOD, seek(5, later - 0.01), link=slow, profile=short())
     assert moved.segments() == sorted(set(moved.segments()), key=moved.segments().index)
     assert len([target for _, target in moved.asked.requests if ".m4s" in target]) == len(moved.segments())
+
+
+def test_a_second_seek_into_a_segment_under_way_waits_for_it_too() -> None:
+    """Both lie in the first segment, of which nothing has come yet when the second is made."""
+    moved = move(LIVE, seek(0.561, 0.061), seek(0, 0.061), stop_at_s=3.0)
+    (seeked,) = [event for _, event in moved.of(Seeked)]
+    assert (seeked.position_us, seeked.for_us) == (61_000, pytest.approx(20_000, abs=1_000))
+    assert [number for track, number in moved.segments() if track == 0][1:3] == [0, 1]
 
 
 @pytest.mark.parametrize("to_s", [16, 99])
