@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.presentations.encoders import Encoders
 from tests.presentations.recipes import MUXED, PACKAGED
+from tests.presentations.shows import SOURCES, Show, show_all
 
 Made = Callable[[str, str], Path]
 """From tool and name of a recipe to its MPD."""
@@ -29,3 +31,11 @@ def made(encoders: Encoders, tmp_path_factory: pytest.TempPathFactory) -> Made:
         return recipe.make(encoders, tmp_path_factory.mktemp(tool) / "presentation")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shows(encoders: Encoders, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Show]:
+    """All at the same time: each takes as long as its source."""
+    for name in SOURCES.values():
+        encoders.source(name)
+    return asyncio.run(show_all(encoders, tmp_path_factory.mktemp("pipes")))

@@ -29,7 +29,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What an MPD says of a Representation; `starts` are those of the media segments, in seconds."""
+    """What an MPD says of a Representation; `ends` are those of the media segments, in seconds of the Period."""
 
     id: str
     kind: str
@@ -38,7 +38,7 @@ class Written:
     index: Ask | None
     init: Ask
     media: tuple[Ask, ...]
-    starts: tuple[Fraction, ...]
+    ends: tuple[Fraction, ...]
 
     @property
     def all(self) -> tuple[Ask, ...]:
@@ -90,8 +90,8 @@ def _read(folder: Path, number: int, group: ET.Element, one: ET.Element, length:
         bandwidth=int(one.get("bandwidth", "0")),
         index=index,
         init=init,
-        media=tuple(ask for _, ask in media),
-        starts=tuple(start for start, _ in media),
+        media=tuple(ask for _, _, ask in media),
+        ends=tuple(end for _, end, _ in media),
     )
 
 
@@ -99,7 +99,8 @@ def _file(one: ET.Element) -> str:
     return (one.findtext(f"{_NS}BaseURL") or "").strip()
 
 
-Segments = list[tuple[Fraction, Ask]]
+Segments = list[tuple[Fraction, Fraction, Ask]]
+"""Start and end of each."""
 
 
 def _template(form: ET.Element, one: ET.Element, length: Fraction) -> tuple[Ask, Segments]:
@@ -113,24 +114,24 @@ def _template(form: ET.Element, one: ET.Element, length: Fraction) -> tuple[Ask,
     scale, offset = int(form.get("timescale", "1")), int(form.get("presentationTimeOffset", "0"))
     first, media = int(form.get("startNumber", "1")), form.get("media", "")
     placed = [
-        (Fraction(ticks - offset, scale), named(media, first + place, ticks))
-        for place, ticks in enumerate(_ticks(form, scale, offset, length))
+        (Fraction(begin - offset, scale), Fraction(end - offset, scale), named(media, first + place, begin))
+        for place, (begin, end) in enumerate(_ticks(form, scale, offset, length))
     ]
     return named(form.get("initialization", "")), [row for row in placed if row[0] < length]
 
 
-def _ticks(form: ET.Element, scale: int, offset: int, length: Fraction) -> Iterator[int]:
+def _ticks(form: ET.Element, scale: int, offset: int, length: Fraction) -> Iterator[tuple[int, int]]:
     timeline = form.find(f"{_NS}SegmentTimeline")
     if timeline is None:
         every = int(form.get("duration", "0"))
         count = -(-length * scale // every) if every else 0  # Packager lists what has no segment yet
-        yield from (offset + every * place for place in range(int(count)))
+        yield from ((offset + every * place, offset + every * (place + 1)) for place in range(int(count)))
         return
     at = 0
     for row in timeline:
         at = int(row.get("t", at))
         for _ in range(int(row.get("r", "0")) + 1):
-            yield at
+            yield at, at + int(row.get("d", "0"))
             at += int(row.get("d", "0"))
 
 
@@ -141,8 +142,9 @@ def _list(form: ET.Element, one: ET.Element, length: Fraction) -> tuple[Ask, Seg
     scale, urls = int(form.get("timescale", "1")), form.findall(f"{_NS}SegmentURL")
     asks = [Ask(url.get("media") or _file(one), _part(url.get("mediaRange"))) for url in urls]
     offset = int(form.get("presentationTimeOffset", "0"))
-    starts = [Fraction(ticks - offset, scale) for ticks in _ticks(form, scale, offset, length + 99)]
-    return init, [row for row in zip(starts, asks, strict=False) if row[0] < length]
+    spans = [(begin - offset, end - offset) for begin, end in _ticks(form, scale, offset, length + 99)]
+    rows = [(Fraction(begin, scale), Fraction(end, scale), ask) for (begin, end), ask in zip(spans, asks, strict=False)]
+    return init, [row for row in rows if row[0] < length]
 
 
 def _part(text: str | None) -> tuple[int, int] | None:
@@ -162,7 +164,7 @@ def _base(folder: Path, form: ET.Element, name: str, length: Fraction) -> tuple[
     at, ticks = part[1] + 1, 0
     scale, rows = _sidx(box)
     for size, duration in rows:
-        media.append((Fraction(ticks, scale), Ask(name, (at, at + size - 1))))
+        media.append((Fraction(ticks, scale), Fraction(ticks + duration, scale), Ask(name, (at, at + size - 1))))
         at, ticks = at + size, ticks + duration
     return Ask(name, part), Ask(name, _part(initialization.get("range"))), [r for r in media if r[0] < length]
 
