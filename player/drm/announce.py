@@ -5,25 +5,30 @@ Pure: the answer is a value, and the engine does what it says.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
 
-from player.drm import keys
+from player.drm import dedupe, keys
+from player.drm.dedupe import Known
 from player.drm.init_data import InitData, Origin
 from player.drm.keys import MAY_BE_ASKED, ExtendedStatus, Table, Verdict
-from player.drm.profile import LicenseScope, Scope, Status
+from player.drm.profile import Dedupe, LicenseScope, Scope, Status
 from player.drm.scope import Layout, covered
 from player.ids import KeyId
 
 
 class SkipReason(StrEnum):
     DUPLICATE_KID = "duplicate-kid"
+    DUPLICATE_BYTES = "duplicate-bytes"
     KNOWN_FROM_LICENSE = "known-from-license"
     IN_FLIGHT = "in-flight"
     SCOPE = "scope"
     DISALLOWED = "disallowed"
     EMPTY = "empty"
+    SUPPRESSED = "suppressed"  # the manifest's own init data turns the media's off, or no key in play is meant
+    ZERO_KID = "zero-kid"
     SECOND_BOX = "second-box"  # a box before it has the same SystemID, which the format forbids
     PLANNED = "planned"  # an instant is set already, and it comes before the need
 
@@ -49,17 +54,56 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
 Answer = Skip | Wait | Ask
 
 
-def judge(init_data: InitData, table: Table, layout: Layout, scope: Scope, status: Status) -> Answer:
-    """Dedupe (law `session_kids`), embedded keys, then license scope, in this order."""
-    if not init_data.kids:
+def judge(
+    init_data: InitData,
+    table: Table,
+    layout: Layout,
+    scope: Scope,
+    status: Status,
+    *,
+    law: Dedupe = Dedupe.SESSION_KIDS,
+    sessions: Iterable[Known] = (),
+) -> Answer:
+    """What is known of the keys, dedupe by the law, embedded keys, then license scope, in this order."""
+    if not (init_data.kids or init_data.data):
         return Skip(SkipReason.EMPTY)
-    entries = [keys.find(table, kid) for kid in init_data.kids]
-    open_ones = [entry for entry in entries if entry is not None and entry.status not in MAY_BE_ASKED]
-    if len(open_ones) == len(entries):
-        return Skip(_why_known(open_ones, status))
+    known = _known_keys(init_data, table, law, learn=scope.learn_kids_from_license)
+    if known is not None:
+        return Skip(_why_known(known, status), slot=known[0].slot)
+    answering = dedupe.answering(law, init_data, sessions, learn=scope.learn_kids_from_license)
+    if answering is not None and not _given_up(init_data, table, law):
+        return Skip(_why_answered(init_data, answering), slot=answering.slot)
     if init_data.root is not None:
         return _judge_embedded(init_data.root, table, init_data.kids)
     return _judge_scope(init_data, table, layout, scope)
+
+
+def _known_keys(init_data: InitData, table: Table, law: Dedupe, *, learn: bool) -> list[keys.Entry] | None:
+    """The entries of all its keys, where the table alone says that none of them is to be asked for."""
+    entries = [entry for kid in init_data.kids if (entry := keys.find(table, kid)) is not None]
+    if not entries or len(entries) < len(init_data.kids):
+        return None
+    settled = [entry for entry in entries if entry.status not in MAY_BE_ASKED]
+    if law is Dedupe.STATUS_KID:
+        settled = [entry for entry in settled if entry.status is not ExtendedStatus.REQUESTED]
+    if not learn or law not in (Dedupe.SESSION_KIDS, Dedupe.STATUS_KID):
+        settled = [entry for entry in settled if entry.status is ExtendedStatus.DISALLOWED]
+    return settled if len(settled) == len(entries) else None
+
+
+def _given_up(init_data: InitData, table: Table, law: Dedupe) -> bool:
+    """A law that looks at keys asks again for those given up, or expired, while their session is open."""
+    entries = [entry for kid in init_data.kids if (entry := keys.find(table, kid)) is not None]
+    return law is Dedupe.SESSION_KIDS and any(entry.status in _AGAIN for entry in entries)
+
+
+_AGAIN = frozenset({ExtendedStatus.FAILED, ExtendedStatus.EXPIRED, ExtendedStatus.LOST})
+
+
+def _why_answered(init_data: InitData, session: Known) -> SkipReason:
+    if init_data.kids and set(init_data.kids) <= set(session.kids):
+        return SkipReason.DUPLICATE_KID
+    return SkipReason.DUPLICATE_BYTES if init_data.data == session.data else SkipReason.KNOWN_FROM_LICENSE
 
 
 def _why_known(entries: list[keys.Entry], status: Status) -> SkipReason:
@@ -88,6 +132,8 @@ def _judge_scope(init_data: InitData, table: Table, layout: Layout, scope: Scope
     if license_held is None:
         return Ask(covers)
     missing = tuple(kid for kid in covers if keys.find(table, kid) is None)
+    if missing and license_held.status is ExtendedStatus.REQUESTED:
+        return Wait()  # its license may bring them
     return Skip(SkipReason.SCOPE, missing, license_held.slot) if missing else Ask(covers)
 
 

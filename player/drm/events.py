@@ -88,6 +88,36 @@ class KeyStatusChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatusesAnnounced(Event):
+    """Statuses that the profile collects are told, and count from here on: (key id, status) in the order of key ids."""
+
+    name: ClassVar[str] = "drm:statuses-announced"
+    statuses: tuple[tuple[KeyId, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFault(Event):
+    """What the profile's player tells its application. `fatal` as that player has it, whether or not it goes on."""
+
+    name: ClassVar[str] = "drm:error"
+    code: str
+    fatal: bool
+    kids: tuple[KeyId, ...]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FellBack(Event):
+    """A key is blocked, and playback goes on in another Representation; `action` is the profile's way."""
+
+    name: ClassVar[str] = "drm:fallback"
+    action: str
+    kid: KeyId
+    left: str
+    taken: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LicenseFailed(Event):
     """The profile gave up; the keys are `failed`."""
 

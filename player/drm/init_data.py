@@ -90,6 +90,16 @@ def from_kids(kids: Iterable[KeyId], origin: Origin, unit: Unit | None = None) -
     return InitData(type="keyids", data=keyids.write(known), kids=known, origin=origin, unit=unit)
 
 
+def kids_of(type_: str, data: bytes) -> tuple[KeyId, ...]:
+    """The key ids that init data names by itself; () where it names none, or is unreadable."""
+    try:
+        if type_ == "keyids":
+            return keyids.read(data)
+        return tuple(dict.fromkeys(kid for box in pssh.read(data) for kid in box.key_ids))
+    except (ValueError, KeystormError):
+        return ()
+
+
 def _root(box: pssh.Pssh) -> KeyId | None:
     if not box.data:
         return None

@@ -60,7 +60,7 @@ MAY_FOLLOW: Final = {
     _S.UNKNOWN: frozenset({_S.REQUESTED}),
     _S.EXPECTED: frozenset({_S.UNKNOWN}),
     _S.REQUESTED: frozenset({_S.UNKNOWN, _S.EXPECTED, _S.LOST, _S.EXPIRED, _S.FAILED}),
-    _S.DISALLOWED: frozenset({_S.UNKNOWN, _S.EXPECTED, _S.REQUESTED}),
+    _S.DISALLOWED: frozenset({_S.UNKNOWN, _S.EXPECTED, _S.REQUESTED, _S.STATUS_PENDING}),
     _S.FAILED: frozenset({_S.REQUESTED, _S.EXPIRED}),
     _S.LOST: _FROM_CDM | {_S.REQUESTED},
     **dict.fromkeys(_FROM_CDM, frozenset(_S)),
@@ -68,6 +68,9 @@ MAY_FOLLOW: Final = {
 
 MAY_BE_ASKED: Final = MAY_FOLLOW[_S.REQUESTED]
 """A key with another status is not asked for: it is held, on its way, or refused."""
+
+
+ABSENT: Final = "absent-from-license"
 
 
 class Entry(NamedTuple):
@@ -105,12 +108,13 @@ def request(table: Table, kids: tuple[KeyId, ...], slot: int, why: str) -> Table
     return table
 
 
-def understood(table: Table, slot: int, statuses: Statuses) -> Statuses:
+def understood(table: Table, slot: int, statuses: Statuses, zero_is_all: bool) -> Statuses:
     """What a map says of the keys that are known, on devices that name them in their own way.
 
-    One id of nothing but zeros stands for all keys of the session; a GUID for the key id in reading order.
+    A GUID stands for the key id in reading order; where the profile knows of it (`zero_is_all`), one id of nothing but
+    zeros for all keys of the session.
     """
-    if len(statuses) == 1 and not any(statuses[0][0]):
+    if zero_is_all and len(statuses) == 1 and not any(statuses[0][0]):
         return tuple((entry.kid, statuses[0][1]) for entry in table if entry.slot == slot)
     known = {entry.kid for entry in table}
     return tuple((kid.as_guid if kid not in known and kid.as_guid in known else kid, it) for kid, it in statuses)
@@ -150,10 +154,43 @@ def expire(table: Table, slot: int) -> Table:
     return table
 
 
-def close(table: Table, slot: int, keep: bool) -> Table:
-    """The session is closed: what it held is `lost`, unless the profile lets the last status count (`keep`)."""
+def expect(table: Table, kids: Iterable[KeyId]) -> Table:
+    """Keys that the first license should bring."""
+    for kid in kids:
+        if find(table, kid) is None:
+            table = put(table, kid, _S.EXPECTED, -1, "expected-by-manifest")
+    return table
+
+
+def refuse_expected(table: Table, slot: int) -> Table:
+    """The first license is in: what was expected of it and did not come is refused."""
     for entry in table:
-        if entry.slot == slot and not keep:
+        if entry.status is _S.EXPECTED:
+            table = put(table, entry.kid, _S.DISALLOWED, slot, "expected-and-absent")
+    return table
+
+
+def refuse(table: Table, kid: KeyId, slot: int, why: str) -> Table:
+    """A key that its session has taken back."""
+    rest = [entry for entry in table if entry.kid != kid]
+    return tuple(sorted([*rest, Entry(kid, _S.DISALLOWED, slot, why)]))
+
+
+def end_pending(table: Table, slot: int) -> Table:
+    """A status that stays pending for too long is taken for a refusal; a later status of the CDM replaces it."""
+    for entry in table:
+        if entry.slot == slot and entry.status is _S.STATUS_PENDING:
+            table = put(table, entry.kid, _S.DISALLOWED, slot, "pending-too-long")
+    return table
+
+
+def close(table: Table, slot: int, keep: bool) -> Table:
+    """The session is closed: what it held is `lost`, unless the profile lets the last status count (`keep`).
+
+    A key that its license lacked would be lacking in the next one too.
+    """
+    for entry in table:
+        if entry.slot == slot and not keep and entry.why != ABSENT:
             table = put(table, entry.kid, _S.LOST, -1, "session-closed")
     return table
 
@@ -169,8 +206,14 @@ def verdict(status: ExtendedStatus, rules: Status) -> Verdict:
     if fixed is not None:
         return fixed
     if status is _S.EXPIRED:
-        return Verdict.UNDECIDED if rules.on_expired is OnExpired.RENEW else Verdict.ALLOW
-    return _BY_RULE[getattr(rules, _RULE_FIELDS[status])]
+        return _EXPIRED[rules.on_expired]
+    return _BY_RULE[rule_of(status, rules)]
+
+
+def rule_of(status: ExtendedStatus, rules: Status) -> OnStatus:
+    """The profile's field for a status that has one."""
+    rule: OnStatus = getattr(rules, _RULE_FIELDS[status])
+    return rule
 
 
 _VERDICTS: Final = {
@@ -182,6 +225,12 @@ _VERDICTS: Final = {
     _S.USABLE_IN_FUTURE: Verdict.UNDECIDED,
     _S.DISALLOWED: Verdict.BLOCK,
     _S.FAILED: Verdict.BLOCK,
+}
+_EXPIRED: Final = {
+    OnExpired.FATAL: Verdict.BLOCK,
+    OnExpired.FATAL_IF_ALL: Verdict.ALLOW,  # until all have
+    OnExpired.EVENT: Verdict.ALLOW,
+    OnExpired.RENEW: Verdict.UNDECIDED,
 }
 _RULE_FIELDS: Final = {
     _S.RELEASED: "on_released",

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from player.chance import Draw, Purpose
 from player.clock import us
+from player.drm.cause import Cause
 from player.drm.init_data import InitData
 from player.drm.profile import Network, NextPeriodTrigger
 
@@ -41,6 +42,7 @@ class Planned(NamedTuple):
     init_data: InitData
     at: int
     need: int
+    cause: Cause = Cause.ROTATION_PREFETCH
 
 
 def instant(plan: ClientPlan, draw: Draw, period: int, now: int, need: int) -> int:

@@ -15,12 +15,19 @@ _UNSETTLED: Final = frozenset({ExtendedStatus.REQUESTED, ExtendedStatus.STATUS_P
 
 
 def victims(
-    rows: tuple[Session, ...], table: Table, limits: Sessions, needed: frozenset[KeyId], embedded: bool
+    rows: tuple[Session, ...],
+    table: Table,
+    limits: Sessions,
+    needed: frozenset[KeyId],
+    embedded: bool,
+    order: tuple[int, ...] = (),
 ) -> tuple[int, ...]:
     """Slots to close so that one more session fits, oldest first; fewer than needed where none may go.
 
-    A session with children never goes, nor (unless the profile evicts in flight) one whose statuses are not final or
-    whose keys playback needs.
+    `order`: slots by their last announcement, which "lru" goes by; "fifo" goes by creation.
+
+    Unless the profile evicts in flight, no session goes that has children, whose statuses are not final, or whose keys
+    playback needs.
     """
     surplus = len(rows) + 1 - _limit(limits)
     parents = {row.parent for row in rows}
@@ -29,8 +36,14 @@ def victims(
         surplus = max(surplus, len(children) + 1 - _children_kept(limits))
     if surplus <= 0 or limits.evict is Evict.NONE:
         return ()
-    ready = [row for row in rows if row.slot not in parents and _may_go(row, table, limits, needed)]
-    ready.sort(key=lambda row: row.parent is None)  # children first, each group in creation order
+    ready = [
+        row
+        for row in rows
+        if (row.slot not in parents or limits.evict_in_flight) and _may_go(row, table, limits, needed)
+    ]
+    if limits.evict is Evict.LRU:
+        ready.sort(key=lambda row: order.index(row.slot) if row.slot in order else -1)
+    ready.sort(key=lambda row: row.parent is None)  # children first, each group in its order
     return tuple(row.slot for row in ready[:surplus])
 
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from player.drm import keys as table
 from player.drm import plan
 from player.drm.announce import SkipReason
-from player.drm.cause import Cause
-from player.drm.events import InitDataSkipped, PrefetchPlanned
+from player.drm.events import InitDataSkipped
 from player.drm.init_data import InitData, Origin, Unit, from_boxes, from_kids, second_boxes
 from player.drm.keys import ExtendedStatus
-from player.drm.profile import MediaEvent
+from player.drm.profile import CpLevel, Early, MediaEvent, NextPeriodTrigger, OnExpired, ZeroKid
 from player.eme.events import Encrypted
 from player.engine import keys
 from player.engine.actions import OpenCdm
@@ -19,7 +18,7 @@ from player.engine.events import KeySystemChosen
 from player.engine.track import Track
 from player.ids import CLEARKEY, HIERARCHY, ZERO_KID, KeyId
 from player.isobmff.model import Fragment, InitSegment
-from player.mpd.model import AdaptationSet, Period, Representation
+from player.mpd.model import AdaptationSet, ContentProtection, Period, Representation
 
 if TYPE_CHECKING:
     from player.engine.machine import Machine
@@ -48,17 +47,18 @@ def _by_content(m: Machine) -> str:
 
 def announce_protections(m: Machine, track: Track, origin: Origin, now: int) -> None:
     """What the manifest says of the Representation that is about to be played."""
-    init_data = _of_protections(m, track.period, track.adaptation_set, track.representation, origin)
-    if init_data is not None:
+    init_data = of_protections(m, track.period, track.adaptation_set, track.representation, origin)
+    early = m.spec.profile.announce.early is Early.ALWAYS or (init_data is not None and init_data.type == "cenc")
+    if init_data is not None and early:
         open_key_system(m)
         keys.announce_one(m, init_data, now)
 
 
-def _of_protections(
+def of_protections(
     m: Machine, period: Period, group: AdaptationSet, representation: Representation, origin: Origin
 ) -> InitData | None:
     """A box of the key system, else key ids (a Clear Key license needs no box)."""
-    protections = (*group.protections, *representation.protections)
+    protections = _levels(m, group, representation)
     if not protections:
         return None
     open_key_system(m)
@@ -66,6 +66,22 @@ def _of_protections(
     boxes = b"".join(box for protection in protections for box in protection.pssh)
     found = _read_boxes(m, boxes, origin, unit) if boxes else None
     return found or from_kids(keys.default_kids(protections), origin, unit)
+
+
+def _levels(m: Machine, group: AdaptationSet, representation: Representation) -> tuple[ContentProtection, ...]:
+    """The descriptors that the profile looks at."""
+    match m.spec.profile.announce.cp_level:
+        case CpLevel.ADAPTATION:
+            return group.protections
+        case CpLevel.ADAPTATION_AND_FIRST_REPRESENTATION:
+            return group.protections or group.representations[0].protections
+        case CpLevel.ADAPTATION_AND_REPRESENTATION | CpLevel.SEGMENT:
+            return (*group.protections, *representation.protections)
+
+
+def manifest_has_init_data(m: Machine) -> bool:
+    """Does the manifest speak of any key of the content?"""
+    return bool(m.manifest.layout) or any(protection.pssh for protection in m.manifest.protections)
 
 
 def _read_boxes(m: Machine, boxes: bytes, origin: Origin, unit: Unit | None) -> InitData | None:
@@ -81,7 +97,9 @@ def _read_boxes(m: Machine, boxes: bytes, origin: Origin, unit: Unit | None) -> 
 
 def announce_init(m: Machine, track: Track, init: InitSegment, now: int) -> None:
     """An init segment was read: its boxes, and the default key ids of what the manifest did not name."""
-    kids = (*((ZERO_KID,) if m.spec.element.zero_default_kid else ()), *init.default_kids)
+    named = keys.default_kids(_levels(m, track.adaptation_set, track.representation))
+    zero = (ZERO_KID,) if m.spec.element.zero_default_kid else ()
+    kids = tuple(dict.fromkeys((*zero, *named, *init.default_kids)))
     if not (
         any(not kid.is_zero for kid in kids)
         or init.init_data
@@ -91,9 +109,12 @@ def announce_init(m: Machine, track: Track, init: InitSegment, now: int) -> None
     open_key_system(m)
     _tell_encrypted(m, track, init.init_data)
     unit = keys.unit(track)
+    origin, told_of = (
+        (Origin.INIT_SEGMENT, unit) if m.spec.profile.announce.neutralise_moov_pssh else (Origin.EVENT, None)
+    )
     for boxes in init.init_data:
-        found = _read_boxes(m, boxes, Origin.INIT_SEGMENT, unit)
-        if found is not None:
+        found = _read_boxes(m, boxes, origin, told_of)
+        if found is not None and _is_heard(m, found):
             keys.announce_one(m, found, now)
     _announce_unknown(m, kids, Origin.INIT_SEGMENT, unit, now)
 
@@ -103,16 +124,31 @@ def announce_fragment(m: Machine, track: Track, fragment: Fragment, now: int) ->
     if fragment.kids or fragment.init_data:
         open_key_system(m)
         _tell_encrypted(m, track, fragment.init_data)
-        _announce_boxes(m, track, fragment, now)
-        _announce_unknown(m, fragment.kids, Origin.MEDIA_SEGMENT, keys.unit(track), now)
+        if not waits_for_playhead(m, track, now):
+            _announce_boxes(m, track, fragment, now)
+            _announce_unknown(m, fragment.kids, Origin.MEDIA_SEGMENT, keys.unit(track), now)
+
+
+def waits_for_playhead(m: Machine, track: Track, now: int) -> bool:
+    """Some ask for a key only when the first sample that needs it is due."""
+    if m.stream.started_at < 0 or client_plan(m).trigger is not NextPeriodTrigger.PLAYHEAD:
+        return False
+    return not track.pending or track.pending[0].start_us > m.stream.position(now)
+
+
+def client_plan(m: Machine) -> plan.ClientPlan:
+    """What the strategy says of coming keys, else the profile."""
+    profile = m.spec.profile
+    return m.spec.plan or plan.own_plan(profile.announce.next_period_trigger, profile.network)
 
 
 def ask_again(m: Machine, track: Track, fragment: Fragment, kid: KeyId, now: int) -> None:
     """Playback waits for this key: see to it that something is about to bring it."""
     entry = table.find(m.drm.keys, kid)
     if entry is not None and entry.status is ExtendedStatus.EXPIRED:
-        keys.renew(m, kid, now)
-    elif _is_unasked(m, kid):
+        if m.spec.profile.status.on_expired is OnExpired.RENEW:
+            keys.renew(m, kid, now)
+    elif _is_unasked(m, kid) and not waits_for_playhead(m, track, now):
         _announce_boxes(m, track, fragment, now)
         _announce_unknown(m, (kid,), Origin.MEDIA_SEGMENT, keys.unit(track), now)
 
@@ -120,18 +156,40 @@ def ask_again(m: Machine, track: Track, fragment: Fragment, kid: KeyId, now: int
 def _announce_boxes(m: Machine, track: Track, fragment: Fragment, now: int) -> None:
     rules = m.spec.profile.announce
     origin, unit = (Origin.MEDIA_SEGMENT, keys.unit(track)) if rules.parse_moof_pssh else (Origin.EVENT, None)
-    if rules.parse_moof_pssh or rules.media_event is MediaEvent.REQUEST:
-        for boxes in fragment.init_data:
-            found = _read_boxes(m, boxes, origin, unit)
-            if found is not None:
-                keys.announce_one(m, found, now)
+    for boxes in fragment.init_data:
+        found = _read_boxes(m, boxes, origin, unit)
+        if found is not None and _is_heard(m, found):
+            keys.announce_one(m, found, now)
+
+
+def _is_heard(m: Machine, init_data: InitData) -> bool:
+    """May init data met in the media lead to a request? The player's own reading of it always may."""
+    rules = m.spec.profile.announce
+    if rules.zero_kid is ZeroKid.IGNORE and init_data.kids and all(kid.is_zero for kid in init_data.kids):
+        return _suppress(m, init_data, SkipReason.ZERO_KID)
+    if rules.manifest_pssh_suppresses_media and manifest_has_init_data(m):
+        return _suppress(m, init_data, SkipReason.SUPPRESSED)
+    foreign = rules.media_event is MediaEvent.ACTIVE_KEY_ONLY and not set(init_data.kids) & set(_playlist_kids(m))
+    return _suppress(m, init_data, SkipReason.SUPPRESSED) if foreign and m.manifest.layout else True
+
+
+def _suppress(m: Machine, init_data: InitData, reason: SkipReason) -> bool:
+    if m.hears(InitDataSkipped):
+        m.tell(InitDataSkipped(reason=reason, kids=init_data.kids))
+    return False
+
+
+def _playlist_kids(m: Machine) -> list[KeyId]:
+    """The keys that the manifest names for what is played now."""
+    played = [_levels(m, track.adaptation_set, track.representation) for track in m.stream.tracks]
+    return [kid for protections in played for kid in keys.default_kids(protections)]
 
 
 def _announce_unknown(m: Machine, kids: tuple[KeyId, ...], origin: Origin, unit: Unit, now: int) -> None:
     """Key ids that are in no box and not in the manifest: asked for as they are."""
     unasked = tuple(kid for kid in kids if _is_unasked(m, kid))
     found = m.pool.remember(from_kids, unasked, origin, unit) if unasked else None
-    if isinstance(found, InitData):
+    if isinstance(found, InitData) and _is_heard(m, found):
         keys.announce_one(m, found, now)
 
 
@@ -146,59 +204,3 @@ def _tell_encrypted(m: Machine, track: Track, runs: tuple[bytes, ...]) -> None:
     if m.hears(Encrypted):
         for boxes in runs:
             m.tell(Encrypted(track=track.number, init_data_type="cenc", init_data=boxes))
-
-
-# ── keys that are announced ahead ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def plan_coming(m: Machine, now: int) -> None:
-    """Coming keys that the manifest tells of: crypto periods of an event stream, and Periods not yet reached."""
-    if not m.stream.tracks:
-        return
-    rule = client_plan(m)
-    if not rule.asks_ahead:
-        return
-    for start_us, announced in m.manifest.announcements:
-        found = m.pool.remember(from_kids, announced.kids, Origin.ANNOUNCEMENT, None)
-        _plan(m, rule, announced.idx, found, start_us, now)
-    reached = max(track.period.start_us for track in m.stream.tracks)
-    for period in m.manifest.presentation.periods:
-        if period.start_us > reached:
-            for init_data in _of_period(m, period):
-                _plan(m, rule, period.start_us // 1_000_000, init_data, period.start_us, now)
-
-
-def client_plan(m: Machine) -> plan.ClientPlan:
-    profile = m.spec.profile
-    return m.spec.plan or plan.own_plan(profile.announce.next_period_trigger, profile.network)
-
-
-def _of_period(m: Machine, period: Period) -> list[InitData]:
-    kinds = {track.kind for track in m.stream.tracks}
-    groups = [group for group in period.adaptation_sets if group.kind in kinds]
-    found = [_of_protections(m, period, group, group.representations[0], Origin.MPD) for group in groups]
-    return [init_data for init_data in found if init_data is not None]
-
-
-def _plan(m: Machine, rule: plan.ClientPlan, number: int, init_data: InitData | None, start_us: int, now: int) -> None:
-    """Note when to ask, unless the key is known or planned already."""
-    if init_data is None or any(planned.init_data.kids == init_data.kids for planned in m.drm.planned):
-        return
-    if all(table.find(m.drm.keys, kid) is not None for kid in init_data.kids):
-        return
-    need = m.stream.until(start_us, now)
-    if need < now:
-        return  # over before playback could use it
-    at = plan.instant(rule, m.draw, number, now, need)
-    m.drm.planned = (*m.drm.planned, plan.Planned(init_data, at, need))
-    if m.hears(PrefetchPlanned):
-        m.tell(PrefetchPlanned(kids=init_data.kids, at_us=at, need_us=need))
-
-
-def run_plans(m: Machine, now: int) -> None:
-    due = [planned for planned in m.drm.planned if planned.at <= now]
-    if due:
-        m.drm.planned = tuple(planned for planned in m.drm.planned if planned.at > now)
-        open_key_system(m)
-    for planned in due:
-        keys.announce_one(m, planned.init_data, now, Cause.ROTATION_PREFETCH, planned.at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from player.clock import SECOND
-from player.engine import keys
+from player.engine import verdicts
 from player.engine.track import Track
 from player.mpd.model import AdaptationSet, Period, Representation
 from player.stream import choice, ladder
@@ -59,7 +59,7 @@ def _codec(representation: Representation) -> str:
 def rungs(m: Machine, track: Track) -> Rungs:
     """In order of quality, those whose keys are not blocked; all of them where every key is."""
     found = candidates(track)
-    playable = [representation for group, representation in found if keys.playable(m, group, representation)]
+    playable = [representation for group, representation in found if verdicts.playable(m, group, representation)]
     return ladder.ordered(playable or [representation for _, representation in found])
 
 

@@ -9,7 +9,7 @@ from player.drm.keys import Verdict
 from player.eme import element
 from player.eme.blocks import answer, clear_run
 from player.eme.cdm import Decrypt, Decrypted
-from player.engine import announcing, keys, tracks
+from player.engine import announcing, tracks, verdicts
 from player.engine.actions import CdmCall, Deliver
 from player.engine.spec import Media
 from player.engine.track import Track
@@ -30,7 +30,7 @@ def advance(m: Machine, track: Track, now: int) -> None:
         if kid is None:
             _release(m, track, clear_run(head.fragment.samples, head.start))
             continue
-        verdict = keys.verdict_of(m, kid)
+        verdict = verdicts.of_key(m, kid)
         if verdict is Verdict.BLOCK:
             tracks.fall_back(m, track, kid, now)
             return

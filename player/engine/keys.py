@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from player.drm import announce, sessions
+from player.drm import announce, dedupe, sessions
 from player.drm import keys as table
 from player.drm.announce import Ask, Skip, Wait
 from player.drm.cause import Cause
 from player.drm.events import InitDataAnnounced, InitDataSkipped, KeyStatusChanged, SessionCreated
 from player.drm.init_data import InitData, Origin, Unit
-from player.drm.keys import ExtendedStatus, Table, Verdict
+from player.drm.keys import ExtendedStatus, Table
+from player.drm.profile import Quirk
 from player.eme import table as eme
 from player.eme.cdm import Close
-from player.eme.events import KeyStatusesChanged, SessionClosed
-from player.engine import licensing
+from player.eme.session import REQUESTING
+from player.engine import licensing, queueing
 from player.engine.actions import CdmCall
 from player.engine.exchange import Exchange
 from player.engine.track import Track
 from player.errors import EmeError, LicenseError
 from player.ids import HIERARCHY, KeyId
-from player.mpd.model import AdaptationSet, ContentProtection, Representation
+from player.mpd.model import ContentProtection
 
 if TYPE_CHECKING:
     from player.engine.machine import Machine
@@ -35,8 +36,11 @@ def announce_one(
     """Judge one announcement and do what the answer says."""
     if m.hears(InitDataAnnounced):
         m.tell(InitDataAnnounced(origin=init_data.origin, type=init_data.type, kids=init_data.kids))
+    if Quirk.LIMIT_BEFORE_DUPLICATE_CHECK in m.spec.profile.quirks:
+        _make_room(m)
     match _judge(m, init_data):
         case Skip(reason, disallowed, slot):
+            queueing.use(m, slot)
             set_keys(m, table.disallow(m.drm.keys, disallowed, slot, "scope"))
             if m.hears(InitDataSkipped):
                 m.tell(InitDataSkipped(reason=reason, kids=init_data.kids))
@@ -51,7 +55,12 @@ def _judge(m: Machine, init_data: InitData) -> announce.Answer:
     if _is_planned(m, init_data):
         return Skip(announce.SkipReason.PLANNED)
     profile = m.spec.profile
-    return announce.judge(init_data, m.drm.keys, m.manifest.layout, profile.scope, profile.status)
+    law = dedupe.law_of(profile.scope, init_data.origin, first_manifest=m.manifest_version <= 1)
+    layout = m.manifest.layout
+    answer = announce.judge(
+        init_data, m.drm.keys, layout, profile.scope, profile.status, law=law, sessions=queueing.known(m)
+    )
+    return Wait() if isinstance(answer, Ask) and queueing.must_wait(m, init_data) else answer
 
 
 def _is_planned(m: Machine, init_data: InitData) -> bool:
@@ -88,6 +97,7 @@ def _ask(m: Machine, init_data: InitData, covers: tuple[KeyId, ...], cause: Caus
     except EmeError as error:
         m.fail(error, now)
         return
+    queueing.use(m, slot)
     if m.hears(SessionCreated):
         m.tell(SessionCreated(slot=slot, kids=init_data.kids))
     set_keys(m, m.pool.remember(table.request, m.drm.keys, covers, slot, "request"))
@@ -95,7 +105,7 @@ def _ask(m: Machine, init_data: InitData, covers: tuple[KeyId, ...], cause: Caus
     m.exchanges = (*m.exchanges, exchange)
     call = eme.generate_request(m.eme, m.pool, slot, init_data.type, init_data.data)
     if isinstance(call, EmeError):
-        licensing.give_up(m, exchange, LicenseError("request-generate", str(call)))
+        licensing.give_up(m, exchange, LicenseError("request-generate", str(call)), now)
     else:
         m.act(CdmCall(call))
 
@@ -104,12 +114,20 @@ def _make_room(m: Machine) -> None:
     """Close what the profile's cache gives up before one more session is opened."""
     needed = frozenset(kid for t in m.stream.tracks for p in t.pending for kid in p.fragment.kids)
     limits = m.spec.profile.sessions
-    for slot in sessions.victims(m.eme.table, m.drm.keys, limits, needed, m.key_system == HIERARCHY):
+    known = tuple(row for row in m.eme.table if row.slot in m.drm.order)
+    for slot in sessions.victims(known, m.drm.keys, limits, needed, m.key_system == HIERARCHY, m.drm.order):
         set_keys(m, table.drop(m.drm.keys, sessions.stale_kids(m.drm.keys, slot, m.manifest.kids)))
         close_session(m, slot)
 
 
 def close_session(m: Machine, slot: int) -> None:
+    """A close that is ordered while the CDM is busy with generateRequest waits for that call."""
+    queueing.forget(m, slot)
+    exchange = licensing.of_slot(m, slot)
+    row = eme.find(m.eme, slot)
+    if exchange is not None and row is not None and row.state is REQUESTING:
+        exchange.closing = True
+        return
     call = eme.close(m.eme, m.pool, slot)
     if isinstance(call, Close):
         m.act(CdmCall(call))
@@ -118,19 +136,6 @@ def close_session(m: Machine, slot: int) -> None:
 
 
 # ── statuses ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def statuses_changed(m: Machine, output: KeyStatusesChanged) -> None:
-    row = output.session
-    statuses = m.pool.remember(table.understood, m.drm.keys, row.slot, row.statuses)
-    new = m.pool.remember(table.report, m.drm.keys, row.slot, statuses)
-    set_keys(m, new)
-
-
-def session_closed(m: Machine, output: SessionClosed) -> None:
-    keep = m.spec.profile.sessions.keep_status_of_closed
-    set_keys(m, table.close(m.drm.keys, output.session.slot, keep))
-    m.exchanges = tuple(exchange for exchange in m.exchanges if exchange.slot != output.session.slot)
 
 
 def set_keys(m: Machine, new: Table) -> None:
@@ -147,12 +152,6 @@ def set_keys(m: Machine, new: Table) -> None:
             m.tell(KeyStatusChanged(kid=entry.kid, old=old_status, new=entry.status, why=entry.why))
 
 
-def verdict_of(m: Machine, kid: KeyId) -> Verdict:
-    """May samples of this key be decrypted?"""
-    entry = table.find(m.drm.keys, kid)
-    return Verdict.UNDECIDED if entry is None else table.verdict(entry.status, m.spec.profile.status)
-
-
 def renew(m: Machine, kid: KeyId, now: int) -> None:
     """The key has expired: ask again with the init data of the session that held it, or of that session's root."""
     entry = table.find(m.drm.keys, kid)
@@ -165,13 +164,6 @@ def renew(m: Machine, kid: KeyId, now: int) -> None:
     close_session(m, row.slot)
     again = InitData(type=row.init_data_type, data=row.init_data, kids=held, origin=Origin.MPD)
     announce_one(m, again, now, Cause.RENEWAL)
-
-
-def playable(m: Machine, group: AdaptationSet, representation: Representation) -> bool:
-    """No key of the Representation is blocked."""
-    kids = default_kids((*group.protections, *representation.protections))
-    held = [entry for kid in kids if (entry := table.find(m.drm.keys, kid)) is not None]
-    return not any(table.verdict(entry.status, m.spec.profile.status) is Verdict.BLOCK for entry in held)
 
 
 def nothing_left(m: Machine, kid: KeyId, now: int) -> None:

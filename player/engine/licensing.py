@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from player.chance import Purpose
@@ -12,11 +13,12 @@ from player.drm.cause import Cause
 from player.drm.events import LicenseAnswered, LicenseFailed, LicenseRequested
 from player.drm.init_data import InitData, Origin
 from player.drm.keys import ExtendedStatus
+from player.drm.profile import NullLicense, OnLicenseFailure
 from player.drm.requests import asked_for, local_license
 from player.eme import table as eme
 from player.eme.events import Message
 from player.eme.status import MessageType
-from player.engine import client_data, keys
+from player.engine import client_data, keys, queueing, statuses
 from player.engine.actions import CdmCall, Fetch, Fetched, FetchFailed, FetchKind
 from player.engine.exchange import Exchange
 from player.errors import EmeError, KeystormError, LicenseError, NetworkError
@@ -26,6 +28,7 @@ from player.wire import attribution, playready_message
 if TYPE_CHECKING:
     from player.engine.machine import Machine
 
+_NO_CONTENT: Final = 204  # what stands for an application that has nothing to hand to the session
 _JSON: Final = ("content-type", "application/json")
 
 # ── attempts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -33,17 +36,29 @@ _JSON: Final = ("content-type", "application/json")
 
 def message(m: Machine, output: Message, now: int) -> None:
     network = m.spec.profile.network
-    if output.message_type not in network.message_types or not output.message:
-        return
     exchange = of_slot(m, output.session.slot)
+    if exchange is not None and exchange.closing:
+        _close(m, exchange)
+        return
+    if output.message_type not in network.message_types:
+        return
     if exchange is None and output.message_type is MessageType.LICENSE_RENEWAL:
         exchange = _renewal(m, output, now)
     if exchange is None:
         return
+    if not output.message:
+        give_up(m, exchange, LicenseError("empty-message", "the CDM sent a message without content"), now)
+        return
     wrapped = playready_message.read(output.message)
     exchange.message, exchange.headers = (output.message, ()) if wrapped is None else wrapped
     exchange.attempt = 0
-    attempt(m, exchange, exchange.intended)
+    attempt(m, exchange, exchange.intended, now)
+
+
+def _close(m: Machine, exchange: Exchange) -> None:
+    """Its session was evicted while the CDM made the request: nothing is sent, and nobody is told."""
+    m.exchanges = tuple(other for other in m.exchanges if other is not exchange)
+    keys.close_session(m, exchange.slot)
 
 
 def _renewal(m: Machine, output: Message, now: int) -> Exchange:
@@ -56,7 +71,7 @@ def _renewal(m: Machine, output: Message, now: int) -> Exchange:
     return exchange
 
 
-def attempt(m: Machine, exchange: Exchange, intended: int) -> None:
+def attempt(m: Machine, exchange: Exchange, intended: int, now: int) -> None:
     """One attempt: from the command line's key table if it has every key asked for, else over HTTP."""
     exchange.attempt += 1
     kids = _asked(m, exchange)
@@ -64,14 +79,14 @@ def attempt(m: Machine, exchange: Exchange, intended: int) -> None:
     local = bool(held) and all(kid in held for kid in kids)
     urls = () if local else _urls(m)
     if not local and not urls:
-        give_up(m, exchange, _no_url(m, kids))
+        give_up(m, exchange, _no_url(m, kids), now)
         return
     if not local:
         exchange.sequence = m.drm.sequence
         m.drm.sequence += 1
     _tell_requested(m, exchange, kids, intended, local)
     if local:
-        _update(m, exchange, local_license(m.key_system, held, kids, exchange.init_data))
+        _update(m, exchange, local_license(m.key_system, held, kids, exchange.init_data), now)
     else:
         exchange.request = _fetch(m, exchange, kids, urls[_pick(m, urls)], intended)
         if m.spec.cmcd is not None:
@@ -156,7 +171,10 @@ def fetched(m: Machine, result: Fetched, now: int) -> None:
     network = m.spec.profile.network
     if retry.accepted(result.status, network.success_statuses):
         answered(m, exchange, "ok", result.sent_at, result.done_at)
-        _update(m, exchange, result.body)
+        if result.status == _NO_CONTENT:
+            _nothing_to_update(m, exchange, now)
+        else:
+            _update(m, exchange, result.body, now)
         return
     answered(m, exchange, f"http-{result.status}", result.sent_at, result.done_at)
     error = NetworkError("license-load", result.url, f"HTTP {result.status} to a license request", status=result.status)
@@ -181,31 +199,65 @@ def _try_again(
 ) -> None:
     network = m.spec.profile.network
     if final or exchange.attempt >= network.attempts:
-        give_up(m, exchange, error)
+        give_up(m, exchange, error, now)
         return
     exchange.cause = cause
     exchange.retry_at = now + retry.delay_us(network, m.draw, m.drm.retries, exchange.attempt, told_us)
     m.drm.retries += 1
 
 
-def _update(m: Machine, exchange: Exchange, response: bytes) -> None:
+def _nothing_to_update(m: Machine, exchange: Exchange, now: int) -> None:
+    """An answer without a license: an error, the end of this exchange, or (RxPlayer) one that never ends."""
+    rule = m.spec.profile.network.null_license
+    if rule is NullLicense.ERROR:
+        _update(m, exchange, b"", now)
+    elif rule is NullLicense.SKIP_UPDATE:
+        m.exchanges = tuple(other for other in m.exchanges if other is not exchange)
+        keys.set_keys(m, table.settle(m.drm.keys, exchange.slot, ExtendedStatus.UNKNOWN, "nothing-to-update"))
+    else:
+        exchange.locked = True
+
+
+def _update(m: Machine, exchange: Exchange, response: bytes, now: int) -> None:
     call = eme.update(m.eme, m.pool, exchange.slot, response)
     if isinstance(call, EmeError):
-        give_up(m, exchange, LicenseError("license-rejected", f"the license was refused: {call}"))
+        give_up(m, exchange, LicenseError("license-rejected", f"the license was refused: {call}"), now)
     else:
         m.act(CdmCall(call))
 
 
-def give_up(m: Machine, exchange: Exchange, error: KeystormError) -> None:
-    """The license will not come: its keys are `failed`, its session is closed where the profile closes it."""
+def give_up(m: Machine, exchange: Exchange, error: KeystormError, now: int) -> None:
+    """The license will not come: its keys are `failed`, its session is closed where the profile closes it.
+
+    A renewal that fails leaves the running keys alone until they expire.
+    """
     m.key_error = error
     m.exchanges = tuple(other for other in m.exchanges if other is not exchange)
     failed = tuple(e.kid for e in m.drm.keys if e.slot == exchange.slot and e.status is ExtendedStatus.REQUESTED)
     keys.set_keys(m, table.settle(m.drm.keys, exchange.slot, ExtendedStatus.FAILED, error.code))
     if m.hears(LicenseFailed):
         m.tell(LicenseFailed(slot=exchange.slot, kids=failed, code=error.code, reason=str(error)))
-    if m.spec.profile.sessions.close_failed and not _serves(m, exchange.slot):
+    if _serves(m, exchange.slot):
+        return
+    if m.spec.profile.sessions.close_failed:
         keys.close_session(m, exchange.slot)
+    _FAILURES[m.spec.profile.sessions.on_license_failure](m, exchange, error, now)
+
+
+def _end_content(m: Machine, _exchange: Exchange, error: KeystormError, now: int) -> None:
+    """One failure ends the key logic, and with it the pending work of all other sessions."""
+    m.fail(error, now)
+
+
+def _drop_unless_last(m: Machine, exchange: Exchange, error: KeystormError, now: int) -> None:
+    """The session is forgotten without being closed, and without a word while there is another (Shaka Player)."""
+    queueing.forget(m, exchange.slot)
+    if not m.drm.order:
+        m.fail(error, now)
+
+
+def _tell_failure(m: Machine, exchange: Exchange, error: KeystormError, _now: int) -> None:
+    statuses.tell_fault(m, error.code, exchange.init_data.kids, str(error), fatal=False)
 
 
 def _serves(m: Machine, slot: int) -> bool:
@@ -237,3 +289,11 @@ def _waiting_for(m: Machine, action: Fetch) -> Exchange | None:
 
 def of_slot(m: Machine, slot: int) -> Exchange | None:
     return next((exchange for exchange in m.exchanges if exchange.slot == slot), None)
+
+
+_FAILURES: Final[dict[OnLicenseFailure, Callable[[Machine, Exchange, KeystormError, int], None]]] = {
+    OnLicenseFailure.FATAL: _end_content,
+    OnLicenseFailure.DROP_UNLESS_LAST: _drop_unless_last,
+    OnLicenseFailure.EVENT: _tell_failure,
+    OnLicenseFailure.CLOSE_AND_REPORT: _tell_failure,
+}

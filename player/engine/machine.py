@@ -19,7 +19,6 @@ from player.drm.state import State as DrmState
 from player.eme.element import Element
 from player.eme.table import State as EmeState
 from player.engine import (
-    announcing,
     arriving,
     client_data,
     keys,
@@ -32,6 +31,7 @@ from player.engine import (
     segments,
     settling,
     steering,
+    triggers,
     utc_timing,
 )
 from player.engine.actions import (
@@ -203,7 +203,9 @@ class Machine:
             instants += self.upkeep.deadlines()
         instants += [planned.at for planned in self.drm.planned]
         for exchange in self.exchanges:
-            instants += (exchange.retry_at, exchange.held_until)
+            instants += (exchange.retry_at, exchange.held_until, exchange.verdict_at)
+        if self.drm.batch is not None:
+            instants.append(self.drm.batch.due)
         instants += [track.due for track in self.stream.tracks]
         return min((at for at in instants if at is not None and 0 <= at < FOREVER), default=None)
 
@@ -216,7 +218,7 @@ class Machine:
             presentation.run_deadlines(self, self.upkeep, now)
             utc_timing.run_deadlines(self, self.upkeep, now)
             steering.run_deadlines(self, self.upkeep, now)
-        announcing.run_plans(self, now)
+        triggers.run_plans(self, now)
         settling.run_deadlines(self, now)
         self._turn(now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from player.engine import announcing, choosing, steering, tracks, utc_timing, window
+from player.engine import announcing, choosing, steering, tracks, triggers, utc_timing, window
 from player.engine.actions import Fetched, FetchFailed
 from player.engine.track import Track
 from player.errors import KeystormError, ManifestError
@@ -65,6 +65,7 @@ def _open(m: Machine, now: int) -> None:
         return
     if m.manifest.protections:
         announcing.open_key_system(m)
+        triggers.expect(m)
     position = window.start_us(m, now)
     period = window.period_at(m, position)
     m.stream.origin_us = position
@@ -76,4 +77,4 @@ def _open(m: Machine, now: int) -> None:
     m.stream.tracks = tuple(Track(number, position) for number in range(len(chosen)))
     for track, (_, group) in zip(m.stream.tracks, chosen, strict=True):
         tracks.open_period(m, track, period, group, now)
-    announcing.plan_coming(m, now)
+    triggers.manifest_loaded(m, now)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from player.engine import choosing, remote, tracks
+from player.engine import choosing, remote, tracks, triggers
 from player.engine.track import Track
 from player.mpd.availability import refresh_due
 from player.mpd.model import Period, Presentation, Representation, Segment
@@ -75,6 +75,10 @@ def go_on(m: Machine, track: Track, now: int) -> bool:
     following = _after(m, track.period)
     if remote.is_between(m, track.period, next(iter(following), None)):
         return False  # it is being fetched, or will be when playback is nearer
+    at = triggers.next_period_at(m, track, following[0].start_us, now) if following else now
+    if at > now:
+        track.due = at
+        return False
     if tracks.enter_first(m, track, following, now, keeps=continues):
         track.skip(track.period.start_us)
         _join(m, track.period, now)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from player.clock import SECOND
 from player.engine import (
-    announcing,
     client_data,
     mpd_events,
     opening,
@@ -18,6 +17,7 @@ from player.engine import (
     remote,
     restarts,
     steering,
+    triggers,
     utc_timing,
 )
 from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind
@@ -129,7 +129,7 @@ def fetched(m: Machine, result: Fetched, now: int) -> None:
     m.request = None
     if result.status in _NOT_MODIFIED and m.manifest_version:
         m.manifest_attempts = 0
-        announcing.plan_coming(m, now)
+        triggers.plan_coming(m, now)
         _unchanged(m, now)
         _schedule_refresh(m, result.action.intended)
     elif isinstance(result.parsed, Manifest) and not _goes_back(m, result):
@@ -197,7 +197,7 @@ def use(m: Machine, manifest: Manifest, now: int) -> None:
         periods.renewed(m, now)
         utc_timing.renewed(m, before.utc_timings, now)
         steering.renewed(m, before.steering, now)
-        announcing.plan_coming(m, now)
+        triggers.manifest_loaded(m, now)
     mpd_events.in_mpd(m, now)
 
 

@@ -16,6 +16,7 @@ from player.engine import (
     periods,
     presentation,
     tracks,
+    triggers,
     utc_timing,
 )
 from player.engine.actions import Fetch, Fetched, FetchFailed, FetchKind, Progress
@@ -93,6 +94,9 @@ def _schedule_media(m: Machine, track: Track, now: int) -> None:
         _schedule(m, track, now)
         return
     track.coming = segment
+    triggers.segment_due(m, track, now)
+    if m.finished:
+        return
     _fetch(m, track, FetchKind.MEDIA, segment.resource, max(at, 0) if at > 0 else now, context=track.init)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from player.drm.init_data import Origin
-from player.engine import announcing, choosing, keys
+from player.engine import choosing, fallback, keys, triggers, verdicts
 from player.engine.actions import Cancel
 from player.engine.manifest import Manifest
 from player.engine.track import Track
@@ -50,7 +49,7 @@ def represent(m: Machine, track: Track, representation: Representation, now: int
                 track=track.number, representation=representation.id, bandwidth=representation.bandwidth
             )
         )
-    announcing.announce_protections(m, track, Origin.MPD, now)
+    triggers.representation_started(m, track, now)
 
 
 def fall_back(m: Machine, track: Track, kid: KeyId, now: int) -> None:
@@ -58,7 +57,7 @@ def fall_back(m: Machine, track: Track, kid: KeyId, now: int) -> None:
     if m.spec.element.buffered_data_sticks and track.pending[0].init is not track.init:
         return  # it has gone on already, and what was fetched before stays where it is
     current = track.representation
-    others = [r for group, r in choosing.candidates(track) if r is not current and keys.playable(m, group, r)]
+    others = [r for group, r in choosing.candidates(track) if r is not current and verdicts.playable(m, group, r)]
     if not others:
         keys.nothing_left(m, kid, now)
         return
@@ -66,7 +65,7 @@ def fall_back(m: Machine, track: Track, kid: KeyId, now: int) -> None:
         m.act(Cancel(track.request))
     if not m.spec.element.buffered_data_sticks:
         track.drop_unready()
-    represent(m, track, max(others, key=lambda r: r.bandwidth), now)
+    represent(m, track, fallback.choose(m, track, others, kid), now)
 
 
 def enter(m: Machine, track: Track, period: Period, now: int) -> bool:
