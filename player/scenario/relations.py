@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Final
 
 from player.backend.serve import in_process
 from player.backend.spec import ContentSpec
 from player.clock import us
 from player.errors import BackendError, ScenarioError
-from player.scenario.schema import Scenario
+from player.scenario.schema import Network, Scenario
 from player.scenario.specs import to_backend
 from player.storm.strategy import STRATEGIES
 
@@ -39,6 +40,7 @@ def check(scenario: Scenario) -> None:
 def _faults(scenario: Scenario) -> Iterator[Fault]:
     yield from _content(scenario.content)
     yield from _ranges(scenario)
+    yield from _changes(scenario.network)
     last_join_s = scenario.clients.join.to_s
     if scenario.storm.end_s <= last_join_s:
         yield "$.storm.end_s", f"{scenario.storm.end_s:g} s: the last client joins at {last_join_s:g} s"
@@ -60,6 +62,13 @@ def _content(content: ContentSpec) -> Iterator[Fault]:
         yield "$.content.close_s", f"{content.close_s:g} s is longer than the announcement's {content.announce_s:g} s"
 
 
+def _changes(network: Network) -> Iterator[Fault]:
+    """In the order of their instants."""
+    for i, (before, after) in enumerate(pairwise(network.changes), 1):
+        if after.at_s <= before.at_s:
+            yield f"$.network.changes[{i}].at_s", f"{after.at_s:g} s is not after {before.at_s:g} s"
+
+
 def _ranges(scenario: Scenario) -> Iterator[Fault]:
     join, delay, latency = scenario.clients.join, scenario.clients.live_delay_s, scenario.network.latency_ms
     ranges = [
@@ -69,6 +78,10 @@ def _ranges(scenario: Scenario) -> Iterator[Fault]:
     ]
     faults = scenario.backend.license.faults
     ranges += [(f"$.backend.license.faults[{i}].to_s", fault.from_s, fault.to_s) for i, fault in enumerate(faults)]
+    changed = [(i, change.latency_ms) for i, change in enumerate(scenario.network.changes)]
+    ranges += [
+        (f"$.network.changes[{i}].latency_ms.to_ms", ms.from_ms, ms.to_ms) for i, ms in changed if ms is not None
+    ]
     for path, low, high in ranges:
         if high < low:
             yield path, f"{high:g} is less than {low:g}"

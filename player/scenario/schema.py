@@ -72,11 +72,21 @@ class Clients:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkChange:
+    """For all clients from this instant on; what is left out stays. A bandwidth of 0: nothing passes."""
+
+    at_s: float  # on the run clock
+    latency_ms: UniformMilliseconds | None = None
+    bandwidth_mbps: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """Of the in-memory network; real sockets take what they take. Latency: there and back, without the body."""
 
     latency_ms: UniformMilliseconds = UniformMilliseconds(from_ms=20, to_ms=30)
     bandwidth_mbps: float = 20
+    changes: tuple[NetworkChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from player.backend.spec import BackendSpec
-from player.clock import MILLISECOND
+from player.clock import MILLISECOND, us
 from player.engine.profile import Profile
 from player.engine.spec import Media
 from player.errors import UsageError
-from player.runtime.links import Link
+from player.runtime.links import Link, LinkChange
 from player.runtime.profiles import load_profile, with_license_scope
-from player.scenario.schema import Network, Scenario, UniformSeconds
+from player.scenario.schema import Network, NetworkChange, Scenario, UniformSeconds
 from player.storm.spec import ClockKind, DriverKind, StormSpec, StrategySpec, Uniform
 
 
@@ -80,4 +80,15 @@ def _link(network: Network) -> Link:
         latency_from_us=round(network.latency_ms.from_ms * MILLISECOND),
         latency_to_us=round(network.latency_ms.to_ms * MILLISECOND),
         bits_per_second=round(network.bandwidth_mbps * 1_000_000),
+        changes=tuple(map(_link_change, network.changes)),
+    )
+
+
+def _link_change(change: NetworkChange) -> LinkChange:
+    latency, mbps = change.latency_ms, change.bandwidth_mbps
+    return LinkChange(
+        at_us=us(change.at_s),
+        latency_from_us=None if latency is None else round(latency.from_ms * MILLISECOND),
+        latency_to_us=None if latency is None else round(latency.to_ms * MILLISECOND),
+        bits_per_second=None if mbps is None else round(mbps * 1_000_000),
     )

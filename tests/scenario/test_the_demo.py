@@ -22,7 +22,7 @@ from player.cdm.spec import CdmSpec
 from player.engine.spec import Media
 from player.errors import UsageError
 from player.isobmff.sample import Scheme
-from player.runtime.links import Link
+from player.runtime.links import Link, LinkChange
 from player.runtime.profiles import load_profile
 from player.scenario.__main__ import main
 from player.scenario.load import find, library, library_names, load
@@ -131,3 +131,16 @@ def test_the_check_of_a_folder_tells_every_file_that_is_refused(
         str(tmp_path / "a.toml"),
         str(tmp_path / "b.toml"),
     ]
+
+
+@pytest.mark.rule("dash:N6")
+def test_a_scenario_can_cap_the_bandwidth_of_all_clients_at_one_instant(tmp_path: Path) -> None:
+    wider = "at_s = 20, bandwidth_mbps = 20, latency_ms = { from_ms = 1, to_ms = 2 }"
+    changes = f"bandwidth_mbps = 20\nchanges = [{{ at_s = 9.5, bandwidth_mbps = 0.5 }}, {{ {wider} }}]"
+    text = find("demo").read_text(encoding="utf-8").replace("bandwidth_mbps = 20", changes, 1)
+    file = tmp_path / "capped.toml"
+    file.write_text(text, encoding="utf-8")
+    assert to_storm(load(file)).link.changes == (
+        LinkChange(at_us=9_500_000, bits_per_second=500_000),
+        LinkChange(at_us=20_000_000, bits_per_second=20_000_000, latency_from_us=1_000, latency_to_us=2_000),
+    )
