@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from player.chance import Draw
+from player.runtime.clock import running_clock
+from player.runtime.memory import MemoryNetwork
+from player.runtime.player import Player
+from player.runtime.result import PlayResult
+from player.runtime.virtual_loop import run_virtual
 from player.wire.http import Reply, Request
+from tests.presentations.broadcasts import LIVE
+from tests.presentations.frames import FrameSink
 from tests.presentations.ingest import NEVER, Ingest, Stored
+from tests.presentations.memory_origin import SWIFT
+from tests.presentations.shows import PLAYED_S, UPLOADS_FIRST, Show, content_keys
 
 
 @dataclass(slots=True)
@@ -58,3 +70,28 @@ class Replay:
     def handle_deadline(self, now: int) -> None:
         over = [number for number, upload in self._waiting.items() if upload.whole_us <= self.epoch_us + now]
         self._replies += [Reply(number, 200, (), self._waiting.pop(number).body) for number in over]
+
+
+def again(show: Show, skew_us: int, sink: FrameSink, trace: Path) -> tuple[PlayResult, Replay]:
+    """From the instant on at which it was joined over sockets too."""
+    joined_us = show.origin.whole(f"{show.name}/x.mpd")[UPLOADS_FIRST - 1].whole_us
+    origin = Replay(show.origin, joined_us)
+    return run_virtual(_replay(show.name, origin, sink, trace), joined_us + skew_us), origin
+
+
+async def _replay(name: str, origin: Replay, sink: FrameSink, trace: Path) -> PlayResult:
+    network, recipe = MemoryNetwork(origin, running_clock(), SWIFT), LIVE[name]
+    async with (
+        asyncio.timeout(120),
+        Player(
+            f"http://live.test/{name}/x.mpd",
+            keys=content_keys(recipe.keys),
+            sink=sink,
+            seed=1,
+            trace=trace,
+            fetcher=network.fetcher(0, Draw(1, 0)),
+        ) as player,
+    ):
+        result = await player.play(duration_s=None if recipe.ends else PLAYED_S)
+    network.close()
+    return result

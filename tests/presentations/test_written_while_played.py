@@ -1,13 +1,17 @@
-"""What ffmpeg and Shaka Packager push to an origin in real time, played over real sockets while they write it."""
+"""What ffmpeg and Shaka Packager push to an origin in real time, played while they write it, and again in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from player.clock import SECOND
 from tests.presentations.broadcasts import LIVE
 from tests.presentations.encoders import Encoders
+from tests.presentations.frames import FrameSink
+from tests.presentations.replay import again
 from tests.presentations.shows import PLAYED_S, SOURCES, Show, available_us, described, of_kind
 
 pytestmark = pytest.mark.oracle
@@ -61,3 +65,44 @@ def test_the_samples_are_those_of_the_source(name: str, shows: Mapping[str, Show
         first = frames.index(played[0])
         assert played == frames[first : first + len(played)], kind
         assert len(played) > 25 * (PLAYED_S - 1)
+
+
+# ── once more, on the virtual clock ──────────────────────────────────────────────────────────────────────────────────
+
+SKEWS = {"fast": 3 * SECOND, "slow": -3 * SECOND}
+
+
+@pytest.mark.rule("dash:O2")
+@pytest.mark.parametrize("skew", SKEWS)
+@pytest.mark.parametrize("name", LIVE)
+def test_a_wrong_clock_asks_for_nothing_that_is_not_there(
+    name: str, skew: str, shows: Mapping[str, Show], encoders: Encoders, tmp_path: Path
+) -> None:
+    show, sink = shows[name], FrameSink()
+    result, origin = again(show, SKEWS[skew], sink, tmp_path / "trace")
+    assert result.error is None
+    assert result.ended is LIVE[name].ends
+    assert [row for row in origin.asked if row[2] != 200] == []
+    last = show.origin.whole(f"{name}/x.mpd")[-1].body
+    for number, (kind, written) in enumerate(described(show).items()):
+        paths = [f"{name}/{ask.path}" for ask in written.media]
+        asked = [(at, path) for at, path, _ in origin.asked if path in paths]
+        first = paths.index(asked[0][1])
+        assert [path for _, path in asked] == paths[first : first + len(asked)]
+        frames = encoders.frames(SOURCES[kind])
+        began = frames.index(sink.frames[number][0])
+        assert sink.frames[number] == frames[began : began + len(sink.frames[number])]
+        if b'type="dynamic"' in last:
+            early = [path for at, path in asked if at < available_us(last, kind, paths.index(path)) - 1000]
+            assert early == []
+
+
+@pytest.mark.rule("dash:O3")
+@pytest.mark.parametrize("name", LIVE)
+def test_two_replays_write_the_same_trace(name: str, shows: Mapping[str, Show], tmp_path: Path) -> None:
+    traces = [tmp_path / "first", tmp_path / "second"]
+    for trace in traces:
+        again(shows[name], SKEWS["fast"], FrameSink(), trace)
+    first, second = (trace.read_bytes() for trace in traces)
+    assert len(first) > 1000
+    assert first == second
