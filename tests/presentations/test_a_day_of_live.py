@@ -78,10 +78,10 @@ def test_half_an_hour_after_a_day(rotation: Rotation, addressing: Addressing, sk
 @pytest.mark.rule("dash:O3")
 def test_the_same_half_hour_gives_the_same_trace() -> None:
     first, again = (
-        watch(stream(Rotation.NEW_PERIOD, Addressing.TIME), hours_before=23, length_us=10 * MINUTE, skew_us=-1)
+        watch(stream(Rotation.NEW_PERIOD, Addressing.TIME), hours_before=23, length_us=6 * MINUTE, skew_us=-1)
         for _ in range(2)
     )
-    assert first.trace_bytes > 100_000
+    assert first.trace_bytes > 50_000
     assert (first.trace, first.trace_bytes) == (again.trace, again.trace_bytes)
     assert first.origin.asked == again.origin.asked
 
@@ -97,7 +97,7 @@ OUTAGES = [(minute * MINUTE, minute * MINUTE + 3 * SECOND) for minute in (1, 4, 
 
 
 @pytest.mark.rule("dash:O3")
-@pytest.mark.parametrize("skew", SKEWS)
+@pytest.mark.parametrize("skew", ["fast", "slow"])
 def test_an_origin_that_goes_away_for_seconds_and_comes_back(skew: str) -> None:
     length = 12 * MINUTE
     spec = stream(Rotation.NEW_PERIOD, Addressing.TIME)

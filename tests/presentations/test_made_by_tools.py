@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from player.ids import ContentKey, KeyId
 from player.runtime.player import Player
 from player.runtime.result import PlayResult
 from tests.presentations.conftest import Made
 from tests.presentations.encoders import KEY, Encoders
 from tests.presentations.file_server import FileServer, serving
+from tests.presentations.frames import FrameSink
 from tests.presentations.recipes import MUXED, PACKAGED, Recipe, kind
+from tests.presentations.shows import content_keys
 from tests.presentations.written_out import Ask, Written, periods
 
 pytestmark = pytest.mark.oracle
@@ -30,12 +31,12 @@ def cases() -> Iterator[object]:
             yield pytest.param(tool, name, id=f"{tool}-{name}", marks=marks)
 
 
-async def played(mpd: Path, recipe: Recipe) -> tuple[PlayResult, FileServer]:
-    keys = {KeyId.cenc(bytes.fromhex(kid)): ContentKey(bytes.fromhex(key)) for kid, key in (recipe.keys or {}).items()}
+async def played(mpd: Path, recipe: Recipe, sink: FrameSink) -> tuple[PlayResult, FileServer]:
+    keys = content_keys(recipe.keys)
     async with (
         serving(mpd.parent) as server,
         asyncio.timeout(30),
-        Player(f"{server.url}/{mpd.name}", keys=keys, representation=recipe.wish, seed=1) as player,
+        Player(f"{server.url}/{mpd.name}", keys=keys, representation=recipe.wish, sink=sink, seed=1) as player,
     ):
         return await player.play(as_fast_as_possible=True), server
 
@@ -46,7 +47,8 @@ def test_every_segment_is_asked_for_once_in_order_and_gives_the_clear_samples(
     tool: str, name: str, made: Made, encoders: Encoders
 ) -> None:
     mpd, recipe = made(tool, name), SETS[tool][name]
-    result, server = asyncio.run(played(mpd, recipe))
+    sink = FrameSink()
+    result, server = asyncio.run(played(mpd, recipe, sink))
     assert result.error is None
     assert result.ended
     assert result.stalls == ()
@@ -54,7 +56,7 @@ def test_every_segment_is_asked_for_once_in_order_and_gives_the_clear_samples(
     kinds = [one for one in ("video", "audio") if any(kind(track) == one for track in recipe.tracks)]
     assert [track.kind for track in result.tracks] == kinds
     left = list(server.asked)
-    for track in result.tracks:
+    for number, track in enumerate(result.tracks):
         ladders = [ladder(period, track.kind) for period in periods(mpd)]
         mine = [ask for ask in left if any(ask in rung.all for rungs in ladders for rung in rungs)]
         left = [ask for ask in left if ask not in mine]
@@ -62,7 +64,15 @@ def test_every_segment_is_asked_for_once_in_order_and_gives_the_clear_samples(
         if recipe.wish != "auto":
             expected = clear_digest(mpd, recipe, [wished(rungs, recipe.wish) for rungs in ladders], encoders)
             assert track.sha256 == expected
+        elif track.kind == "video":
+            assert_each_from_some_source(sink.frames[number], [encoders.frames(name) for name in ("low", "high")])
     assert left == []
+
+
+def assert_each_from_some_source(played: list[str], sources: list[list[str]]) -> None:
+    """Sample by sample one of the qualities, none left out and none twice."""
+    assert len(played) == len(sources[0])
+    assert all(frame in frames for frame, *frames in zip(played, *sources, strict=True))
 
 
 def ladder(period: list[Written], wanted: str) -> list[Written]:

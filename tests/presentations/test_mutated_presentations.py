@@ -34,7 +34,7 @@ SAMPLES = [
     ("ffmpeg", "one file"),
     ("ffmpeg", "duration by number"),
 ]
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 LONG = settings(QUICK, max_examples=2_000)
 
 steps = st.lists(
@@ -131,24 +131,25 @@ def test_so_do_thousands_of_mutants(
     fuzz(made, tool, name, LONG)
 
 
-# ── a live stream whose MPD is mutated from some refresh on ──────────────────────────────────────────────────────────
+# ── a live stream whose MPDs, or whose segments, are mutated from some answer on ─────────────────────────────────────
 
 
 @dataclass(slots=True)
 class Mutating:
-    """Another service, whose MPDs are mutated once `since` of them were given as they are."""
+    """Another service, whose MPDs or segments are mutated once `since` of them were given as they are."""
 
     service: Service
-    mutation: list[Step]
+    ending: str
+    mutate: Callable[[bytes], bytes]
     since: int
     asked: int = 0
-    mpds: int = 0
-    _mpd_ids: set[int] = field(default_factory=set)
+    given: int = 0
+    _ids: set[int] = field(default_factory=set)
 
     def receive(self, request: Request, now: int) -> None:
         self.asked += 1
-        if request.target.endswith(".mpd"):
-            self._mpd_ids.add(request.id)
+        if request.target.endswith(self.ending):
+            self._ids.add(request.id)
         self.service.receive(request, now)
 
     def gone(self, request_id: int, now: int) -> None:
@@ -158,12 +159,10 @@ class Mutating:
         return [self._mutated(reply) for reply in self.service.replies()]
 
     def _mutated(self, reply: Reply) -> Reply:
-        if reply.id not in self._mpd_ids or reply.status != 200:
+        if reply.id not in self._ids or reply.status != 200:
             return reply
-        self.mpds += 1
-        if self.mpds <= self.since:
-            return reply
-        return reply._replace(body=mutants.mpd(reply.body.decode(), self.mutation).encode())
+        self.given += 1
+        return reply if self.given <= self.since else reply._replace(body=self.mutate(reply.body))
 
     def deadline(self) -> int | None:
         return self.service.deadline()
@@ -172,22 +171,37 @@ class Mutating:
         self.service.handle_deadline(now)
 
 
-def play_mutated_live(rotation: Rotation, mutation: list[Step], since: int) -> None:
+MUTATE: Mapping[str, Callable[[bytes, list[Step]], bytes]] = {
+    ".mpd": lambda body, mutation: mutants.mpd(body.decode(), mutation).encode(),
+    ".m4s": mutants.segment,
+    ".mp4": mutants.segment,
+}
+
+
+def play_mutated_live(rotation: Rotation, ending: str, mutation: list[Step], since: int) -> None:
     content = ContentSpec(tracks=("video-180p", "audio"), rotation=rotation, crypto_period_s=8)
     front, urls = in_process(BackendSpec(content=content, seed=1))
-    origin = Mutating(front, mutation, since)
+    origin = Mutating(front, ending, lambda body: MUTATE[ending](body, mutation), since)
     result = play(origin, urls.live_url, fast=False, stop_at_s=20.0)
     assert_came_to_an_end(result, origin.asked)
 
 
-@QUICK
-@given(rotation=st.sampled_from(list(Rotation)), mutation=steps, since=st.integers(0, 3))
-def test_a_live_stream_with_a_mutated_mpd_ends_too(rotation: Rotation, mutation: list[Step], since: int) -> None:
-    play_mutated_live(rotation, mutation, since)
+any_live = given(
+    rotation=st.sampled_from(list(Rotation)),
+    ending=st.sampled_from(list(MUTATE)),
+    mutation=steps,
+    since=st.integers(0, 3),
+)
 
 
-@pytest.mark.long(5)
-@settings(QUICK, max_examples=2_000)
-@given(rotation=st.sampled_from(list(Rotation)), mutation=steps, since=st.integers(0, 3))
-def test_so_do_thousands_of_live_streams(rotation: Rotation, mutation: list[Step], since: int) -> None:
-    play_mutated_live(rotation, mutation, since)
+@settings(QUICK, max_examples=60)
+@any_live
+def test_a_mutated_live_stream_ends_too(rotation: Rotation, ending: str, mutation: list[Step], since: int) -> None:
+    play_mutated_live(rotation, ending, mutation, since)
+
+
+@pytest.mark.long(8)
+@settings(QUICK, max_examples=3_000)
+@any_live
+def test_so_do_thousands_of_live_streams(rotation: Rotation, ending: str, mutation: list[Step], since: int) -> None:
+    play_mutated_live(rotation, ending, mutation, since)
