@@ -108,10 +108,10 @@ def _following(m: Machine, track: Track) -> Segment | None:
 
 def _when(m: Machine, track: Track, segment: Segment, now: int) -> int:
     """The instant at which the segment is available and the buffer has room for it."""
-    return max(_available(m, track, segment), _room(m, track, now))
+    return max(_available(m, segment), _room(m, track, now))
 
 
-def _available(m: Machine, track: Track, segment: Segment) -> int:
+def _available(m: Machine, segment: Segment) -> int:
     if not m.manifest.presentation.dynamic:
         return 0
     return available_at(m.manifest.presentation, segment) - m.wall_us(0)

@@ -198,7 +198,7 @@ async def _play(origin: Origin, player: dict[str, object]) -> Played:
     clock = running_clock()
     network = MemoryNetwork(origin, clock)
     skew_us = int(player.pop("skew_us", 0))  # type: ignore[call-overload]
-    wanted = player.pop("wanted", EVERY_KIND)
+    wanted, stop_at_s = player.pop("wanted", EVERY_KIND), player.pop("stop_at_s", None)
     given: dict[str, object] = {
         "mpd_url": MPD_URL,
         "profile": parse((files("player") / "drm/profiles/ideal.toml").read_text(encoding="utf-8")),
@@ -222,6 +222,8 @@ async def _play(origin: Origin, player: dict[str, object]) -> Played:
         sink=HashSink(),
         listen=lambda now, event: events.append((now / SECOND, event)),
     )
+    if isinstance(stop_at_s, int):
+        asyncio.get_running_loop().call_later(stop_at_s, drive.stop)
     try:
         async with asyncio.timeout(3600):
             error = await drive.run()
