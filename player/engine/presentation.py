@@ -184,6 +184,9 @@ def _loaded(m: Machine, result: Fetched, manifest: Manifest, now: int) -> None:
 
 def use(m: Machine, manifest: Manifest, now: int) -> None:
     """From here on this MPD is in force."""
+    if m.manifest_version and not manifest.presentation.periods:
+        unusable(m, ManifestError("no-periods", "/MPD", "no Period can be played"), now)
+        return
     before = m.manifest.presentation
     m.manifest = manifest
     m.manifest_version += 1

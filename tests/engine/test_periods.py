@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from player.clock import SECOND
-from player.engine.events import PlaybackFailed, PresentationRestarted, RemoteElementFailed
+from player.engine.events import ManifestFailed, PlaybackFailed, PresentationRestarted, RemoteElementFailed
 from player.stream.events import Ended, SegmentLoaded, Stalled, TrackOpened
 from player.wire.http import Request
 from tests.engine.origins import Answer, Played, Script, mpd, period, play, video, vod, wall
@@ -246,4 +246,14 @@ def test_a_timeline_that_begins_again_is_played_from_its_live_edge() -> None:
     played = play(answer)
     assert played.error is None
     assert len(played.of(PresentationRestarted)) == 1
+    assert played.of(Ended)[0].played_us == 20 * SECOND
+
+
+def test_a_refresh_that_leaves_nothing_to_play_leaves_the_last_mpd_in_force() -> None:
+    far = link("far", on_load=False, start="PT3600S")
+    played = play(
+        lambda request, at: mpd(far if at > 5 else period("p", start="PT0S")) if ".mpd" in request.target else None
+    )
+    assert played.error is None
+    assert {event.code for event in played.of(ManifestFailed)} == {"no-periods"}
     assert played.of(Ended)[0].played_us == 20 * SECOND
