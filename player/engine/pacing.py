@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from player.clock import MILLISECOND, us
 from player.engine import window
+from player.engine.track import Track
 from player.stream import buffer
+from player.stream.buffer import FOREVER
 from player.stream.events import RateChanged
 from player.stream.state import NORMAL
 
@@ -43,7 +45,7 @@ def deadline(m: Machine) -> int | None:
     done = s.anchor_at - (-off_us * NORMAL // abs(s.rate - NORMAL))
     if s.rate < NORMAL:
         return done
-    return min(done, max(s.anchor_at, s.reaches(buffer.edge(s.tracks) - LEAST_AHEAD_US)))
+    return min(done, max(s.anchor_at, s.reaches(buffer.edge(s.tracks) - LEAST_AHEAD_US * s.rate // NORMAL)))
 
 
 def _rate(m: Machine, now: int) -> int:
@@ -53,12 +55,28 @@ def _rate(m: Machine, now: int) -> int:
         return s.wished_rate
     behind_us = _behind_us(m, target, now)
     if service.most_rate is not None and behind_us > (0 if s.rate > NORMAL else TOLERANCE_US):
-        ahead_us = buffer.edge(s.tracks) - s.position(now)
-        enough = ahead_us > (LEAST_AHEAD_US if s.rate > NORMAL else 2 * LEAST_AHEAD_US)
-        return max(NORMAL, us(service.most_rate)) if enough else NORMAL
+        fast = max(NORMAL, us(service.most_rate))
+        return fast if _lasts_us(m, fast, now) > (0 if s.rate > NORMAL else LEAST_AHEAD_US) else NORMAL
     if service.least_rate is not None and behind_us < (0 if s.rate < NORMAL else -TOLERANCE_US):
         return min(NORMAL, us(service.least_rate))
     return NORMAL
+
+
+def _lasts_us(m: Machine, rate: int, now: int) -> int:
+    """For how long what lies ahead lasts at this rate beyond the next fetch, with something to spare."""
+    s, position_us = m.stream, m.stream.position(now)
+    can_be_played = (buffer.edge(s.tracks) - position_us) * NORMAL // rate
+    lasts = [
+        (track.loaded_us - position_us) * NORMAL // rate - _wait_us(track, now)
+        for track in s.tracks
+        if not track.finished
+    ]
+    return min(can_be_played, *lasts) - LEAST_AHEAD_US if lasts else can_be_played
+
+
+def _wait_us(track: Track, now: int) -> int:
+    """Until the next fetch of the track."""
+    return track.due - now if track.request is None and now < track.due < FOREVER else 0
 
 
 def _behind_us(m: Machine, target_us: int, now: int) -> int:

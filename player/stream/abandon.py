@@ -15,7 +15,10 @@ GRACE_S: Final = 0.5
 LEAST_SAMPLES: Final = 6
 DURATIONS: Final = 1.8
 
-# RxPlayer, while starving: a fetch may make playback wait this long, or last so many segment durations and seconds
+# RxPlayer, while starving: after a grace period a fetch may make playback wait this long, or last so many segment
+# durations and seconds
+_GRACE_DURATIONS: Final = 1.5
+_LONGEST_GRACE_S: Final = 3.0
 _MAY_WAIT_S: Final = 2.0
 _LONG_DURATIONS: Final = 1.5
 _LONG_S: Final = 2.0
@@ -84,7 +87,8 @@ def _emergency(bandwidths: Sequence[int], arriving: Arriving, _rules: Stream) ->
 
 def _request_length(bandwidths: Sequence[int], arriving: Arriving, rules: Stream) -> int | None:
     """While starving: playback would wait for the rest, or the fetch has lasted beyond reason."""
-    if not arriving.starving:
+    grace_s = min(_GRACE_DURATIONS * arriving.segment_s, _LONGEST_GRACE_S)
+    if not arriving.starving or arriving.elapsed_s <= grace_s:
         return None
     if arriving.left_s - arriving.buffer_s > _MAY_WAIT_S:
         carried = arriving.rate

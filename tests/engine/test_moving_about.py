@@ -42,6 +42,7 @@ from player.stream.events import (
     Resumed,
     Seeked,
     Seeking,
+    SegmentAbandoned,
     SegmentFailed,
     SegmentLoaded,
     Stalled,
@@ -49,6 +50,7 @@ from player.stream.events import (
     TrackOpened,
     Unpaused,
 )
+from player.stream.profile import AbandonRule, StarvationRule
 from player.trace.event import Event
 from player.wire.http import Reply, Request, Service
 
@@ -113,10 +115,11 @@ def move(
     stop_at_s: float | None = None,
     look: Callable[[Machine, int], None] = lambda _machine, _now: None,
     link: Link = FIXED,
+    wrap: Callable[[Service], Asked] = Asked,
     **player: Any,
 ) -> Moved:
     """Play, and do each step at its instant; `look` is called with every step and event."""
-    return run_virtual(_move(backend, steps, stop_at_s, look, link, player))
+    return run_virtual(_move(backend, steps, stop_at_s, look, link, wrap, player))
 
 
 async def _move(
@@ -125,12 +128,13 @@ async def _move(
     stop_at_s: float | None,
     look: Callable[[Machine, int], None],
     link: Link,
+    wrap: Callable[[Service], Asked],
     player: dict[str, object],
 ) -> Moved:
     clock = running_clock()
     assert isinstance(clock, VirtualLoop)
     front, urls = in_process(backend, VIRTUAL_EPOCH_US)
-    asked = Asked(front)
+    asked = wrap(front)
     network = MemoryNetwork(asked, clock, link)
     live = backend.content.form is Form.LIVE
     given: dict[str, object] = {
@@ -469,3 +473,27 @@ def test_a_script_changes_the_representation_at_its_media_times() -> None:
         elif isinstance(event, SegmentLoaded):
             played.append((current, event.start_us // SECOND))
     assert played == [(low, 0), (low, 2), (low, 4), (high, 6), (high, 8), (low, 10), (low, 12), (low, 14)]
+
+
+@pytest.mark.rule("dash:P4")
+def test_a_segment_that_is_too_slow_to_come_is_fetched_on_a_lower_rung_instead() -> None:
+    """20 kbit/s: a segment of 12 kB takes five seconds; after three it is given up, and chosen no more."""
+    content = replace(VOD.content, tracks=("video-180p", "video-720p", "audio"))
+    slow = Link(latency_from_us=20_000, latency_to_us=20_000, bits_per_second=20_000)
+    eager = short(
+        30.0,
+        first_estimate_video_bps=50_000_000,
+        trusted_from_bytes=10**9,
+        starvation_rule=StarvationRule.LOW_BUFFER,
+        starvation_below_s=5.0,
+        starvation_over_s=7.0,
+        abandon_rule=AbandonRule.REQUEST_LENGTH,
+    )
+    moved = move(replace(VOD, content=content), profile=eager, representation="auto", link=slow, stop_at_s=20.0)
+    ((given_up_s, abandoned), *_) = moved.of(SegmentAbandoned)
+    chosen = [(t, e.representation) for t, e in moved.of(RepresentationChosen) if e.track == 0]
+    assert (abandoned.track, abandoned.number) == (0, 0)
+    assert [name for _, name in chosen[:2]] == ["video-720p", "video-180p"]
+    assert chosen[1][0] == given_up_s
+    assert given_up_s - chosen[0][0] > 3
+    assert moved.segments().count((0, 0)) == 1

@@ -25,9 +25,9 @@ controls: st.SearchStrategy[Control] = st.one_of(
     st.just(Resume()),
     st.sampled_from([500_000, 900_000, 1_000_000, 1_330_000, 2_000_000]).map(SetRate),
 )
-walks = st.lists(st.tuples(st.integers(0, 28_000).map(lambda ms: ms / 1000), controls), max_size=8).map(
-    lambda steps: sorted(steps, key=lambda step: step[0])
-)
+walks = st.lists(
+    st.tuples(st.integers(0, 28_000).map(lambda ms: ms / 1000), controls), unique_by=lambda step: step[0], max_size=8
+).map(lambda steps: sorted(steps, key=lambda step: step[0]))
 
 
 def watched(backend: object, steps: list[Step], goal_s: float) -> Moved:

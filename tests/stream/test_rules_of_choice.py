@@ -233,9 +233,10 @@ def test_a_fetch_that_comes_too_late_is_left_for_the_best_that_does_not(fetch: A
 @pytest.mark.parametrize(
     ("fetch", "expected"),
     [
-        (arriving(100_000, 1, starving=True), 0),  # 6.5 s left, 3 s buffered: more than 2 s of waiting
-        (arriving(100_000, 1), None),  # only while starving
-        (arriving(100_000, 1, starving=True, buffer_s=5.0), None),  # 1.5 s of waiting
+        (arriving(100_000, 3.5, starving=True), 0),  # 22.8 s left, 3 s buffered: more than 2 s of waiting
+        (arriving(100_000, 3.5), None),  # only while starving
+        (arriving(100_000, 3, starving=True), None),  # too early to judge: min(1.5 * 2, 3) s
+        (arriving(400_000, 4, starving=True, buffer_s=2.0), None),  # 3.5 s left: 1.5 s of waiting
         (arriving(600_000, 5.5, starving=True), 0),  # longer than 1.5 * 2 + 2 s: 3 * 2/5.5 * 0.72 = 0.785 Mbit/s
     ],
 )
