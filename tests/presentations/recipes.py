@@ -225,3 +225,10 @@ MUXED: Final[Mapping[str, Recipe]] = {
     "cenc in one file": _muxed(*_CENC, "-single_file", "1", keys=ONE_KEY),
     "cenc by duration": _muxed(*_CENC, "-use_timeline", "0", keys=ONE_KEY),
 }
+
+UNPLAYABLE: Final[Mapping[str, Recipe]] = {
+    "WebM": _muxed("-dash_segment_type", "webm", tracks=("vp9", "opus")),
+    "WebM in one file": _packager("output={0}.webm", tracks=("vp9", "opus")),
+    "text alone": _packager(_NUMBER, tracks=("words",)),
+}
+"""What holds no track that is played."""

@@ -15,7 +15,7 @@ from tests.presentations.conftest import Made
 from tests.presentations.encoders import KEY, Encoders
 from tests.presentations.file_server import FileServer, serving
 from tests.presentations.frames import FrameSink
-from tests.presentations.recipes import MUXED, PACKAGED, Recipe, kind
+from tests.presentations.recipes import MUXED, PACKAGED, UNPLAYABLE, Recipe, kind
 from tests.presentations.shows import content_keys
 from tests.presentations.written_out import Ask, Written, periods
 
@@ -118,6 +118,16 @@ def clear_digest(mpd: Path, recipe: Recipe, played_of: list[Written], encoders: 
     assert not more
     options = ("-decryption_key", KEY) if recipe.keys else ()
     return encoders.digest(mpd.parent, (first.init, *first.media), options)
+
+
+@pytest.mark.parametrize("name", UNPLAYABLE)
+def test_what_is_not_played_is_refused_in_one_line(name: str, encoders: Encoders, tmp_path: Path) -> None:
+    recipe = UNPLAYABLE[name]
+    result, _ = asyncio.run(played(recipe.make(encoders, tmp_path / "made"), recipe, FrameSink()))
+    assert result.error is not None
+    assert result.error.message
+    assert "\n" not in result.error.message
+    assert not result.ended
 
 
 def test_parts_of_a_file_cover_it_without_gap_or_overlap(made: Made) -> None:
