@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "package": "encrypt MP4 files into a DASH presentation",
     "storm": "play a scenario with many clients and measure what its license servers see",
     "inspect": "show what is in media, an MPD, a pssh or a license: boxes, key ids, crypto periods, faults",
+    "cpix": "show, make, re-encrypt and verify CPIX documents: content keys for named recipients",
     "serve": "run the embedded backend by itself: live and VOD origin, license servers",
 }
 """Each is a module of this room with `arguments(parser)` and `run(options) -> exit code`."""

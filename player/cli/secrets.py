@@ -28,15 +28,23 @@ def keys(text: str) -> tuple[KeyPair, ...]:
 def read_text(path: Path) -> str:
     """The whole of a small file. Raises: UsageError."""
     try:
+        return read_bytes(path).decode("utf-8")
+    except ValueError:
+        raise UsageError(f"{path}: not a text file") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole of a small file. Raises: UsageError."""
+    try:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
-        if len(raw) > MAX_FILE_BYTES:
-            raise UsageError(f"{path}: more than {MAX_FILE_BYTES:,} bytes")
-        return raw.decode("utf-8")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-    except ValueError:  # not UTF-8, or a name that no file can have
+    except ValueError:  # a name that no file can have
         raise UsageError(f"{path}: not a text file") from None
+    if len(raw) > MAX_FILE_BYTES:
+        raise UsageError(f"{path}: more than {MAX_FILE_BYTES:,} bytes")
+    return raw
 
 
 def _key(text: str, place: str) -> KeyPair:

@@ -64,8 +64,8 @@ def _new_in_2_4(document: Document) -> Iterator[Iterable[object]]:
     yield (each.hdcp or each.content_id is not None for each in document.keys)
     yield (each.robustness is not None or each.hls_allowed_cpc is not None for each in document.systems)
     yield (hls.allowed_cpc is not None for each in document.systems for hls in each.hls)
-    offsets = (each.offsets is not None or each.start_offset_us is not None for each in document.periods)
-    yield chain(offsets, (each.duration_us is not None or each.label is not None for each in document.periods))
+    newer = ("label", "start_offset_us", "end_offset_us", "duration_us")
+    yield (getattr(each, name) is not None for each in document.periods for name in newer)
 
 
 class _Writer:

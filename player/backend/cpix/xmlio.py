@@ -159,7 +159,9 @@ def _parsed(data: bytes) -> Any:
         return etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        raise CpixError("bad-xml", f"line {line}, column {column}", f"no XML: {error.msg}") from None
+        raise CpixError(
+            "bad-xml", f"line {line}, column {column}", f"no XML: {error.msg.partition(', line ')[0]}"
+        ) from None
     except (LookupError, ValueError) as error:
         raise CpixError("bad-xml", "/", f"no XML: {error}") from None
 
