@@ -59,9 +59,13 @@ def refresh(m: Machine) -> None:
 
 def run_deadlines(m: Machine, u: Upkeep, now: int) -> None:
     """A refresh that an event has asked for."""
-    if 0 <= u.poll_at <= now and m.request is None:
-        due, u.poll_at, u.refreshed_at = u.poll_at, -1, now
-        _ask(m, due)
+    if not 0 <= u.poll_at <= now:
+        return
+    if m.request is not None:
+        u.poll_at = now + LEAST_BETWEEN_US  # a due instant that stayed would be due again at once
+        return
+    due, u.poll_at, u.refreshed_at = u.poll_at, -1, now
+    _ask(m, due)
 
 
 def run_dry(m: Machine, now: int) -> None:
