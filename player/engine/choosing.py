@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from player.clock import SECOND
 from player.engine import verdicts
@@ -16,24 +16,26 @@ if TYPE_CHECKING:
 
 Rungs = tuple[Representation, ...]
 
+_OTHER_CONTAINERS: Final = ("/webm", "/mp2t", "/x-matroska")  # only ISO BMFF is read
+
 # ── the ladder ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def first(period: Period, kind: str) -> AdaptationSet | None:
     """The set to play: by @selectionPriority, then what is main, then in document order (5.3.3.2)."""
-    groups = [group for group in period.adaptation_sets if group.kind == kind and _independent(group)]
+    groups = [group for group in period.adaptation_sets if group.kind == kind and _readable(group)]
     return min(groups, key=lambda g: (-g.selection_priority, bool(g.roles) and "main" not in g.roles), default=None)
 
 
 def candidates(track: Track) -> list[tuple[AdaptationSet, Representation]]:
     """Every Representation that can take another's place: keys of their own put qualities into sets of their own."""
     like = track.adaptation_set
-    codec = _codec(next(iter(_independent(like)), like.representations[0]))
+    codec = _codec(next(iter(_readable(like)), like.representations[0]))
     return [
         (group, representation)
         for group in track.period.adaptation_sets
         if _interchangeable(group, like)
-        for representation in _independent(group)
+        for representation in _readable(group)
         if _codec(representation) == codec
     ]
 
@@ -47,9 +49,9 @@ def _interchangeable(group: AdaptationSet, like: AdaptationSet) -> bool:
     return (group.kind, group.lang, group.roles) == (like.kind, like.lang, like.roles)
 
 
-def _independent(group: AdaptationSet) -> Rungs:
-    """Without those that need another Representation to be decoded (@dependencyId): these are not played."""
-    return tuple(representation for representation in group.representations if not representation.depends_on)
+def _readable(group: AdaptationSet) -> Rungs:
+    """Without those that need another Representation to be decoded (@dependencyId), and without other containers."""
+    return tuple(r for r in group.representations if not r.depends_on and not r.mime_type.endswith(_OTHER_CONTAINERS))
 
 
 def _codec(representation: Representation) -> str:

@@ -72,7 +72,8 @@ def _open(m: Machine, now: int) -> None:
     m.stream.set_position(position, now, moving=False)
     chosen = [(kind, group) for kind in KINDS if (group := choosing.first(period, kind)) is not None]
     if not chosen:
-        m.fail(ManifestError("no-tracks", f"/MPD/Period[@id='{period.id}']", "neither video nor audio"), now)
+        place = f"/MPD/Period[@id='{period.id}']"
+        m.fail(ManifestError("no-tracks", place, "neither video nor audio in ISO BMFF"), now)
         return
     m.stream.tracks = tuple(Track(number, position) for number in range(len(chosen)))
     for track, (_, group) in zip(m.stream.tracks, chosen, strict=True):

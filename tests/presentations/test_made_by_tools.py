@@ -15,6 +15,7 @@ from tests.presentations.conftest import Made
 from tests.presentations.encoders import KEY, Encoders
 from tests.presentations.file_server import FileServer, serving
 from tests.presentations.frames import FrameSink
+from tests.presentations.memory_origin import HOST, MemoryOrigin, play
 from tests.presentations.recipes import MUXED, PACKAGED, UNPLAYABLE, Recipe, kind
 from tests.presentations.shows import content_keys
 from tests.presentations.written_out import Ask, Written, periods
@@ -124,10 +125,26 @@ def clear_digest(mpd: Path, recipe: Recipe, played_of: list[Written], encoders: 
 def test_what_is_not_played_is_refused_in_one_line(name: str, encoders: Encoders, tmp_path: Path) -> None:
     recipe = UNPLAYABLE[name]
     result, _ = asyncio.run(played(recipe.make(encoders, tmp_path / "made"), recipe, FrameSink()))
-    assert result.error is not None
-    assert result.error.message
-    assert "\n" not in result.error.message
     assert not result.ended
+    assert result.error is not None
+    assert result.error.code == "no-tracks"
+    assert result.error.message == "/MPD/Period[@id='0']: neither video nor audio in ISO BMFF"
+
+
+WEBM = (
+    '<AdaptationSet id="9" mimeType="video/webm"><SegmentTemplate media="w-$Number$" duration="2"/>'
+    '<Representation id="w" bandwidth="900000" codecs="vp09.00.10.08"/></AdaptationSet>'
+)
+
+
+def test_mp4_is_played_where_webm_comes_first(made: Made) -> None:
+    folder = made("packager", "number").parent
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files["x.mpd"] = files["x.mpd"].replace(b"<AdaptationSet", WEBM.encode() + b"<AdaptationSet", 1)
+    origin = MemoryOrigin(files)
+    result = play(origin, f"http://{HOST}/x.mpd", fast=True, stop_at_s=60)
+    assert (result.error, result.ended) == (None, True)
+    assert not any("w-" in target for target in origin.asked)
 
 
 def test_parts_of_a_file_cover_it_without_gap_or_overlap(made: Made) -> None:
