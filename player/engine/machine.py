@@ -22,6 +22,7 @@ from player.engine import (
     arriving,
     client_data,
     keys,
+    leaving,
     licensing,
     opening,
     playback,
@@ -33,10 +34,12 @@ from player.engine import (
     steering,
     triggers,
     utc_timing,
+    verdicts,
 )
 from player.engine.actions import (
     Action,
     Cancel,
+    CdmCall,
     CdmDone,
     Control,
     Fetch,
@@ -147,6 +150,8 @@ class Machine:
     def receive(self, result: Result, now: int) -> None:
         """Take one answer. Results that come after the end, or to actions that no longer count, change nothing."""
         if self.finished:
+            if isinstance(result, CdmDone):
+                leaving.closed(self, result)
             return
         match result:
             case CdmDone():
@@ -266,10 +271,17 @@ class Machine:
 
     def finish(self, error: KeystormError | None = None) -> None:
         self.finished = True
+        leaving.abort(self)
         for fetch in self._under_way():
             self.act(Cancel(fetch))
         self.exchanges = ()
+        leaving.close_sessions(self)
         self.act(Finish(error))
+
+    def has_work(self) -> bool:
+        """Is anything asked of the driver that it has not answered?"""
+        asked = (action for action in self._actions or () if isinstance(action, Fetch | CdmCall))
+        return bool(self._under_way()) or any(asked)
 
     def _under_way(self) -> list[Fetch]:
         fetches = [self.request, *(t.request for t in self.stream.tracks), *(x.request for x in self.exchanges)]
@@ -284,10 +296,13 @@ class Machine:
             keys.run_waiting(self, now)
             segments.advance(self, now)
         if not self.finished and self.stream.tracks:
-            was = self.stream.moving, self.stream.rate
+            was, position_us = (self.stream.moving, self.stream.rate), self.stream.anchor_us
             playback.update(self, now)
-            if self.stream.moving and was != (True, self.stream.rate):
-                segments.advance(self, now)  # the buffer makes room at another pace
+            moved = self.spec.as_fast_as_possible and self.stream.anchor_us != position_us
+            if moved or (self.stream.moving and was != (True, self.stream.rate)):
+                segments.advance(self, now)  # the buffer makes room, or makes it at another pace
+            if self.spec.as_fast_as_possible:
+                verdicts.end_if_stuck(self, now)
             if self.spec.cmcd is not None:
                 client_data.note_starvation(self)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from player.clock import us
 from player.drm import keys as table
 from player.drm import plan
+from player.drm.cause import Cause
 from player.drm.events import PrefetchPlanned
 from player.drm.init_data import InitData, Origin, from_kids
 from player.drm.profile import Extent, LicenseScope, NextPeriodTrigger, OncePer, Trigger
@@ -59,12 +60,14 @@ def _asks_for_all(m: Machine) -> bool:
 def _announce_all(m: Machine, now: int) -> None:
     """All init data of all qualities of all Periods, in the manifest's order."""
     kinds = {track.kind for track in m.stream.tracks}
+    reached = max(track.period.start_us for track in m.stream.tracks)
     for period in m.manifest.presentation.periods:
+        ahead = m.stream.started_at >= 0 and period.start_us > reached
         for group in period.adaptation_sets:
             for representation in group.representations if group.kind in kinds else ():
                 init_data = announcing.of_protections(m, period, group, representation, Origin.MPD)
                 if init_data is not None and not m.finished:
-                    keys.announce_one(m, init_data, now)
+                    keys.announce_one(m, init_data, now, Cause.ROTATION_PREFETCH if ahead else None)
 
 
 def representation_started(m: Machine, track: Track, now: int) -> None:

@@ -36,10 +36,23 @@ def playable(m: Machine, group: AdaptationSet, representation: Representation) -
     return of_representation(m.spec.profile.scope.representation_rule, found) is not Verdict.BLOCK
 
 
+def end_if_stuck(m: Machine, now: int) -> None:
+    """As fast as possible there is nobody to see a stall: a wait that nothing can end is the end."""
+    if m.spec.element.buffered_data_sticks:
+        return  # a device that waits for ever is what is looked at
+    waiting = [track for track in m.stream.tracks if track.pending and track.request is None and not track.decrypting]
+    busy = m.has_work() or any(not exchange.locked for exchange in m.exchanges)
+    if waiting and not busy and not m.finished and m.deadline() is None:
+        kid = waiting[0].pending[0].kid()
+        if kid is not None:
+            keys.nothing_left(m, kid, now)
+
+
 def _blocked(m: Machine, entry: Entry) -> Verdict:
     """A block that is not yet told, or that the player overlooks, is none."""
     profile = m.spec.profile
-    if entry.status is ExtendedStatus.FAILED and profile.sessions.on_license_failure is OnLicenseFailure.EVENT:
+    overlooks = profile.sessions.on_license_failure is OnLicenseFailure.EVENT
+    if entry.status is ExtendedStatus.FAILED and overlooks and not m.spec.as_fast_as_possible:
         return Verdict.UNDECIDED  # its session never reports, so the key goes on to count as usable
     if profile.status.batch_ms and not _is_told(m, entry):
         return Verdict.UNDECIDED
