@@ -156,9 +156,9 @@ def _make(options: Namespace) -> int:
 
 
 def _document(options: Namespace) -> Document:
-    pairs = dict(pair for pairs in options.key for pair in pairs)
-    keys = tuple(KeyEntry(kid=kid, value=key, scheme=options.scheme) for kid, key in pairs.items())
-    systems = tuple(_system(system, kid) for kid in pairs for system in options.system)
+    pairs = dict.fromkeys(pair for pairs in options.key for pair in pairs)
+    keys = tuple(KeyEntry(kid=kid, value=key, scheme=options.scheme) for kid, key in pairs)
+    systems = tuple(_system(system, key.kid) for key in keys for system in options.system)
     periods: tuple[Period, ...] = tuple(options.period)
     rules: tuple[UsageRule, ...] = tuple(options.rule)
     return Document(keys=keys, systems=systems, periods=periods, rules=rules, content_id=options.content_id)

@@ -171,6 +171,7 @@ def test_clear_keys_are_written_only_where_one_says_so(folder: Path, capsys: pyt
         (("--clear", "--rule", f"{KIDS[0]}=video,maxSmell=1"), 2, "no bound 'maxSmell'"),
         (("--clear", "--rule", f"{KIDS[0]}=video,maxPixels=x"), 2, "no whole number"),
         (("--clear", "--rule", f"{KIDS[5]}=video"), 1, "which is not in the document"),
+        (("--clear", "--key", f"{KIDS[0]}:{'00' * 16}"), 1, "is there twice"),
         (("--clear", "--period", "p1"), 2, "expected ID=WHEN"),
         (("--clear", "--period", "1=#1"), 2, "can be an id"),
         (("--clear", "--period", "p1=2026-01-02T00:00:00Z/2026-01-01T00:00:00Z"), 1, "ends before it starts"),

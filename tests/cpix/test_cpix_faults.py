@@ -21,11 +21,12 @@ from player.backend.cpix.model import (
     UsageRule,
 )
 from player.backend.cpix.read import Profile, read
+from player.backend.cpix.seal import Recipient, seal
 from player.backend.cpix.write import tree, write
 from player.backend.cpix.xmlio import serialise
 from player.errors import CpixError
 from player.ids import COMMON_SYSTEM
-from tests.cpix.authorities import KEYS, KIDS, plain, sealed_for
+from tests.cpix.authorities import KEYS, KIDS, NOW_US, certificate_of, chance, plain, sealed_for
 from tests.cpix.schemas import complaints
 
 ROOT, LEAF, LEAF_2 = KIDS[:3]
@@ -54,6 +55,11 @@ def without_mac() -> Document:
     return replace(document, keys=(replace(document.keys[0], value=replace(value, mac=None)), *document.keys[1:]))
 
 
+def of_delivery(**changes: Any) -> Document:
+    document = sealed_for("packager")
+    return replace(document, delivery=(replace(document.delivery[0], **changes),))
+
+
 def overlapping(*periods: Period) -> Document:
     named = tuple(replace(period, id=f"p{number}") for number, period in enumerate(periods))
     return replace(of_rule(periods=tuple(period.id or "" for period in named)), periods=named)
@@ -75,6 +81,7 @@ IN_2_3: dict[str, tuple[str, Document]] = {
     "IV too short": ("bad-iv", of_key(explicit_iv=bytes(8))),
     "IV empty": ("bad-iv", of_key(explicit_iv=b"")),
     "no MAC": ("no-mac", without_mac()),
+    "no MAC key": ("no-mac", of_delivery(mac_key=None)),
     "invented scheme": ("bad-scheme", of_key(scheme="cenx")),
     "encrypted for nobody": ("no-delivery-data", replace(sealed_for("packager"), delivery=())),
     "rule for a root": ("rule-for-root", replace(leaf(), rules=(UsageRule(kid=ROOT),))),
@@ -91,10 +98,23 @@ IN_2_3: dict[str, tuple[str, Document]] = {
         replace(plain(), history=tuple(HistoryItem(update_version=1, index=n, source="", date_us=0) for n in "11")),
     ),
 }
+SUBSETS = Recipient(certificate=certificate_of("packager"), kids=frozenset(KIDS[:2]))
+FOR_SUBSETS = seal(plain(), [SUBSETS], chance(), now_us=NOW_US)
 IN_2_4: dict[str, tuple[str, Document]] = {
     "end and duration": ("end-and-duration", of_period(start_us=1, end_us=5, duration_us=4)),
     "endOffset and duration": ("end-and-duration", of_period(start_offset_us=1, end_offset_us=5, duration_us=4)),
     "mixed bounds": ("mixed-bounds", of_period(start_us=1, end_offset_us=5)),
+    "document key for an absent key": ("unknown-key", replace(FOR_SUBSETS, keys=FOR_SUBSETS.keys[:1])),
+    "document key for whatever": (
+        "document-keys",
+        replace(
+            FOR_SUBSETS,
+            delivery=tuple(
+                replace(each, document_keys=(replace(each.document_keys[0], encrypts=()), *each.document_keys[1:]))
+                for each in FOR_SUBSETS.delivery
+            ),
+        ),
+    ),
     "leaf with contentId": ("leaf", leaf(content_id="x")),
     "leaf with HDCPData": ("leaf", leaf(hdcp=Hdcp(level="TYPE-0"))),
     "contentId twice": ("content-id", replace(of_key(content_id="x"), content_id="y")),
@@ -103,7 +123,8 @@ IN_2_4: dict[str, tuple[str, Document]] = {
         overlapping(Period(start_offset_us=0, duration_us=9), Period(start_offset_us=8, end_offset_us=12)),
     ),
 }
-ALL = {**IN_2_3, **IN_2_4}
+SEEN = {"no certificate": ("no-certificate", of_delivery(certificate=None))}  # by the schema of XML Signature
+ALL = {**IN_2_3, **IN_2_4, **SEEN}
 
 
 @pytest.mark.parametrize("name", IN_2_3)

@@ -152,5 +152,11 @@ def test_a_comment_hides_no_part_of_a_value() -> None:
     assert read(cut).document == read(data).document
 
 
+def test_an_element_without_a_namespace_is_a_fault_with_a_place() -> None:
+    (fault,) = read(OPEN + b'><x xmlns=""/></CPIX>', Profile.LENIENT).warnings
+    assert fault.path == "/CPIX/{}x"
+    assert str(fault) == "/CPIX/{}x: no such element may stand here (schema)"
+
+
 def test_a_root_is_what_it_is_called() -> None:
     assert parse(OPEN + b"/>").tag == "{urn:dashif:org:cpix}CPIX"

@@ -18,7 +18,7 @@ from player.backend.cpix.open import open_document
 from player.backend.cpix.read import read
 from player.backend.cpix.seal import MIN_RSA_BITS_SPEKE, Recipient, seal
 from player.backend.cpix.write import write
-from player.crypto import certificate
+from player.crypto import certificate, mac, rsa
 from player.errors import CpixError
 from player.ids import KeyId
 from tests.cpix.authorities import (
@@ -165,6 +165,21 @@ def test_delivery_data_that_does_not_open_is_refused(code: str, change: dict[str
 def test_one_kid_that_is_there_twice_is_refused() -> None:
     document = sealed_for_packager()
     assert refused(replace(document, keys=(*document.keys, document.keys[0]))) == "duplicate-key"
+
+
+def test_a_document_key_of_another_size_is_refused() -> None:
+    short = Sealed(algorithm=names.RSA_OAEP, cipher=rsa.encrypt(certificate_of("packager").public_key, bytes(16)))
+    document = with_delivery(sealed_for_packager(), document_keys=(DocumentKey(sealed=short),))
+    assert refused(document) == "bad-value"
+
+
+def test_a_cipher_value_of_another_size_is_refused() -> None:
+    document, mac_key = sealed_for_packager(), bytes(64)
+    public_key = certificate_of("packager").public_key
+    sealed_mac_key = Sealed(algorithm=names.RSA_OAEP, cipher=rsa.encrypt(public_key, mac_key))
+    short = replace(sealed_key(document), cipher=bytes(32), mac=mac.hmac_sha512(mac_key, bytes(32)))
+    one = replace(with_key(document, short), keys=(replace(document.keys[0], value=short),))
+    assert refused(with_delivery(one, mac_key=sealed_mac_key)) == "bad-value"
 
 
 def test_another_algorithm_for_a_key_is_refused() -> None:

@@ -21,6 +21,7 @@ from player.backend.cpix.signature import C14N_1_0, C14N_1_1, C14N_EXCLUSIVE
 from player.backend.cpix.verify import Signed, verify
 from player.backend.cpix.write import tree, write
 from player.backend.cpix.xmlio import Element, parse, serialise
+from player.crypto import certificate
 from player.errors import CpixError
 from tests.cpix.authorities import (
     BEGIN_US,
@@ -33,6 +34,7 @@ from tests.cpix.authorities import (
     private_pem,
     rsa_key,
 )
+from tests.crypto.certificates import self_signed
 
 KEY_LIST, RULE_LIST = names.CONTENT_KEY_LIST, names.RULE_LIST
 TRUSTED = (certificate_of("key server"), certificate_of("cms"))
@@ -289,6 +291,19 @@ def test_a_signature_that_says_something_else_is_refused(old: bytes, new: bytes)
 
 def test_a_signed_list_that_was_moved_is_not_found() -> None:
     assert refused(wrapped(signed_list())) == "bad-signature"
+
+
+@pytest.mark.rule("backend:K5")
+def test_a_second_list_beside_a_signed_one_is_refused() -> None:
+    data = signed_list().replace(b"<ContentKeyUsageRuleList", b"<ContentKeyList/><ContentKeyUsageRuleList")
+    assert refused(data, KEY_LIST) == "bad-signature"
+
+
+def test_a_trusted_certificate_without_an_rsa_key_signs_nothing() -> None:
+    other = certificate.read(self_signed())
+    mine = base64.b64encode(certificate_of("key server").der)
+    data = signed_list().replace(mine, base64.b64encode(other.der))
+    assert refused(data, trusted=(other,), now_us=other.not_before_us) == "bad-signature"
 
 
 def test_prefix_lists_of_exclusive_canonical_xml_are_refused() -> None:

@@ -25,6 +25,7 @@ def rule_faults(document: Document) -> Iterator[Fault]:
 
 
 def _delivery(document: Document) -> Iterator[Fault]:
+    known = {entry.kid for entry in document.keys}
     for number, each in enumerate(document.delivery):
         place = _at(names.DELIVERY_DATA_LIST, number)
         if each.certificate is None:
@@ -33,7 +34,6 @@ def _delivery(document: Document) -> Iterator[Fault]:
             yield Fault.at(place, "no-mac", "without a MAC key")
         if len(each.document_keys) > 1 and not all(key.encrypts for key in each.document_keys):
             yield Fault.at(place, "document-keys", "several document keys, and one that does not say which it encrypts")
-        known = {entry.kid for entry in document.keys}
         for kid in sorted({kid for key in each.document_keys for kid in key.encrypts} - known):
             yield Fault.at(place, "unknown-key", f"a document key for {kid}, which is not in the document")
 

@@ -51,10 +51,19 @@ def verify(
         raise CpixError("bad-signature", "/CPIX", f"more than {MAX_SIGNATURES} signatures")
     signed = tuple(_verified(root, each, trusted, now_us) for each in found)
     covered = {each.covers for each in signed}
+    _refuse_second(root, {name for name in covered if name in names.LISTS})
     for name in expected:
         if "CPIX" not in covered and name not in covered:
             raise CpixError("missing-signature", f"/CPIX/{name}" if name != "CPIX" else "/CPIX", "nobody signed it")
     return signed
+
+
+def _refuse_second(root: Element, signed: Collection[str]) -> None:
+    """A second list of a kind that is signed, which a lenient reader would read too."""
+    found = [names.prefixed(each.tag) for each in elements(root)]
+    for name in signed:
+        if found.count(name) > 1:
+            raise CpixError("bad-signature", f"/CPIX/{name}", "there is another that is not signed")
 
 
 def _verified(root: Element, signature: Element, trusted: Collection[Certificate], now_us: int) -> Signed:

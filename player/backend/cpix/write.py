@@ -8,6 +8,7 @@ from typing import Final
 
 from player.backend.cpix import names, values
 from player.backend.cpix.check import rule_faults
+from player.backend.cpix.elements import MASTER, MULTI_VARIANT
 from player.backend.cpix.faults import refuse
 from player.backend.cpix.model import (
     AudioFilter,
@@ -25,7 +26,6 @@ from player.backend.cpix.model import (
     UsageRule,
     VideoFilter,
 )
-from player.backend.cpix.read import MASTER, MULTI_VARIANT
 from player.backend.cpix.schema import schema_faults
 from player.backend.cpix.xmlio import Element, child, element, serialise
 from player.errors import CpixError
