@@ -24,7 +24,8 @@ def victims(
 ) -> tuple[int, ...]:
     """Slots to close so that one more session fits, oldest first; fewer than needed where none may go.
 
-    `order`: slots by their last announcement, which "lru" goes by; "fifo" goes by creation.
+    `order`: slots by their last announcement, which "lru" goes by; "fifo" goes by creation. What is not in it counts,
+    and goes with another session or not at all.
 
     Unless the profile evicts in flight, no session goes that has children, whose statuses are not final, or whose keys
     playback needs.
@@ -39,7 +40,9 @@ def victims(
     ready = [
         row
         for row in rows
-        if (row.slot not in parents or limits.evict_in_flight) and _may_go(row, table, limits, needed)
+        if (not order or row.slot in order)
+        and (row.slot not in parents or limits.evict_in_flight)
+        and _may_go(row, table, limits, needed)
     ]
     if limits.evict is Evict.LRU:
         ready.sort(key=lambda row: order.index(row.slot) if row.slot in order else -1)

@@ -35,6 +35,7 @@ class ElementQuirks:
     media_keys_single_use: bool = False  # MediaKeys that served one content decrypt no other
     needs_encryption_info: bool = False  # with MediaKeys, media whose init segment tells of no protection fails
     duplicated_pssh: bool = False  # the encrypted event has every box twice
+    channel_per_key: bool = False  # each key id must have been asked for before its samples come
     zero_default_kid: bool = False  # init segments name the zero key id, those of clear tracks too
 
 
@@ -52,6 +53,7 @@ _BY_NAME: Final[Mapping[str, ElementQuirks]] = MappingProxyType(
         "attach_first:needs_keys_before_clear": ElementQuirks(needs_keys_before_clear=True),
         "attach_first:needs_encryption_info": ElementQuirks(needs_encryption_info=True),
         "fragile_pssh:duplicated": ElementQuirks(duplicated_pssh=True),
+        "channel_per_key": ElementQuirks(channel_per_key=True),
         "zero_default_kid": ElementQuirks(zero_default_kid=True),
         "error_instead_of_waitingforkey": ElementQuirks(error_instead_of_waiting=True),
         "buffered_data_sticks": ElementQuirks(buffered_data_sticks=True),

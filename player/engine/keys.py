@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from player.drm import announce, dedupe, sessions
 from player.drm import keys as table
-from player.drm.announce import Ask, Skip, Wait
+from player.drm.announce import Ask, Skip, SkipReason, Wait
 from player.drm.cause import Cause
 from player.drm.events import InitDataAnnounced, InitDataSkipped, KeyStatusChanged, SessionCreated
 from player.drm.init_data import InitData, Origin, Unit
@@ -16,7 +16,7 @@ from player.drm.profile import Quirk
 from player.eme import table as eme
 from player.eme.cdm import Close
 from player.eme.session import REQUESTING
-from player.engine import licensing, queueing
+from player.engine import companions, licensing, queueing
 from player.engine.actions import CdmCall
 from player.engine.exchange import Exchange
 from player.engine.track import Track
@@ -26,6 +26,8 @@ from player.mpd.model import ContentProtection
 
 if TYPE_CHECKING:
     from player.engine.machine import Machine
+
+_COVERED: Final = (SkipReason.KNOWN_FROM_LICENSE, SkipReason.IN_FLIGHT)
 
 # ── one announcement ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -37,13 +39,15 @@ def announce_one(
     if m.hears(InitDataAnnounced):
         m.tell(InitDataAnnounced(origin=init_data.origin, type=init_data.type, kids=init_data.kids))
     if Quirk.LIMIT_BEFORE_DUPLICATE_CHECK in m.spec.profile.quirks:
-        _make_room(m)
+        make_room(m)
     match _judge(m, init_data):
         case Skip(reason, disallowed, slot):
             queueing.use(m, slot)
             set_keys(m, table.disallow(m.drm.keys, disallowed, slot, "scope"))
             if m.hears(InitDataSkipped):
                 m.tell(InitDataSkipped(reason=reason, kids=init_data.kids))
+            if reason in _COVERED:
+                companions.open_channel(m, init_data)
         case Wait():
             if init_data not in m.drm.waiting:
                 m.drm.waiting = (*m.drm.waiting, init_data)
@@ -53,7 +57,7 @@ def announce_one(
 
 def _judge(m: Machine, init_data: InitData) -> announce.Answer:
     if _is_planned(m, init_data):
-        return Skip(announce.SkipReason.PLANNED)
+        return Skip(SkipReason.PLANNED)
     profile = m.spec.profile
     law = dedupe.law_of(profile.scope, init_data.origin, first_manifest=m.manifest_version <= 1)
     layout = m.manifest.layout
@@ -91,7 +95,7 @@ def _cause(m: Machine, init_data: InitData) -> Cause:
 
 def _ask(m: Machine, init_data: InitData, covers: tuple[KeyId, ...], cause: Cause, intended: int, now: int) -> None:
     """A session for this init data: create, make room if needed, generate the request."""
-    _make_room(m)
+    make_room(m)
     try:
         slot = eme.create_session(m.eme, m.pool)
     except EmeError as error:
@@ -110,12 +114,12 @@ def _ask(m: Machine, init_data: InitData, covers: tuple[KeyId, ...], cause: Caus
         m.act(CdmCall(call))
 
 
-def _make_room(m: Machine) -> None:
+def make_room(m: Machine) -> None:
     """Close what the profile's cache gives up before one more session is opened."""
     needed = frozenset(kid for t in m.stream.tracks for p in t.pending for kid in p.fragment.kids)
     limits = m.spec.profile.sessions
-    known = tuple(row for row in m.eme.table if row.slot in m.drm.order)
-    for slot in sessions.victims(known, m.drm.keys, limits, needed, m.key_system == HIERARCHY, m.drm.order):
+    counted = tuple(row for row in m.eme.table if row.slot in m.drm.order or m.spec.element.channel_per_key)
+    for slot in sessions.victims(counted, m.drm.keys, limits, needed, m.key_system == HIERARCHY, m.drm.order):
         set_keys(m, table.drop(m.drm.keys, sessions.stale_kids(m.drm.keys, slot, m.manifest.kids)))
         close_session(m, slot)
 

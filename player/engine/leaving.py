@@ -25,7 +25,7 @@ def abort(m: Machine) -> None:
 def close_sessions(m: Machine) -> None:
     """Children before their parents; what is kept for the next content must have something to show."""
     rules, known = m.spec.profile.sessions, set(m.drm.order)
-    slots = [slot for slot in eme.leaves_first(m.eme) if slot in known]
+    slots = [slot for slot in eme.leaves_first(m.eme) if slot in known or m.spec.element.channel_per_key]
     if rules.keep_between_contents:
         slots = [slot for slot in slots if rules.reuse_check is ReuseCheck.ANY_USABLE and not _has_usable(m, slot)]
     for slot in slots[::2] if Quirk.RESET_SKIPS_SESSIONS in m.spec.profile.quirks else slots:

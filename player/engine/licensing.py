@@ -52,7 +52,21 @@ def message(m: Machine, output: Message, now: int) -> None:
     wrapped = playready_message.read(output.message)
     exchange.message, exchange.headers = (output.message, ()) if wrapped is None else wrapped
     exchange.attempt = 0
-    attempt(m, exchange, exchange.intended, now)
+    if not _is_delayed(m):
+        attempt(m, exchange, exchange.intended, now)
+
+
+def _is_delayed(m: Machine) -> bool:
+    """Some players hold messages until the user plays for the first time; nothing is held after that."""
+    return m.spec.profile.network.delay_until_play and m.stream.paused and m.stream.started_at < 0
+
+
+def run_delayed(m: Machine, now: int) -> None:
+    """The user plays: what was held leaves together."""
+    if m.spec.profile.network.delay_until_play and not _is_delayed(m):
+        for exchange in m.exchanges:
+            if exchange.message and exchange.attempt == 0:
+                attempt(m, exchange, now, now)
 
 
 def _close(m: Machine, exchange: Exchange) -> None:

@@ -293,6 +293,7 @@ class Machine:
         """After every input: decrypt what can be, fetch what is due, move the position."""
         if not self.finished and self.stream.tracks:
             remote.come_near(self, now)
+            licensing.run_delayed(self, now)
             keys.run_waiting(self, now)
             segments.advance(self, now)
         if not self.finished and self.stream.tracks:

@@ -18,7 +18,7 @@ from player.eme import table as eme
 from player.eme.events import KeyStatusesChanged, SessionClosed
 from player.eme.session import CALLABLE, Session
 from player.eme.status import ClosedReason, KeyStatus
-from player.engine import batching, keys, queueing
+from player.engine import batching, companions, keys, queueing
 from player.errors import LicenseError
 from player.ids import KeyId
 
@@ -79,10 +79,12 @@ def tell_fault(m: Machine, code: str, kids: tuple[KeyId, ...], detail: str, *, f
 def session_closed(m: Machine, output: SessionClosed, now: int) -> None:
     row = output.session
     keep = m.spec.profile.sessions.keep_status_of_closed
+    held = companions.held_by(m, row)
     keys.set_keys(m, table.close(m.drm.keys, row.slot, keep))
     m.exchanges = tuple(exchange for exchange in m.exchanges if exchange.slot != row.slot)
     known = row.slot in m.drm.order
     queueing.forget(m, row.slot)
+    companions.close_with(m, held)
     if known and output.reason is ClosedReason.HARDWARE_CONTEXT_RESET:
         _make_again(m, row, now)
 

@@ -9,13 +9,17 @@ import pytest
 
 from player.backend.origin import presentation, signalling
 from player.backend.spec import BackendSpec, ContentSpec, Fault, Form, KeyPlan, LicenseSpec, Rotation
+from player.cdm.spec import CdmSpec
 from player.drm.events import KeyFault, LicenseAnswered, LicenseRequested, SessionCreated, StatusesAnnounced
+from player.eme.element_quirks import element_quirks
 from player.eme.events import SessionClosed
+from player.engine.actions import Pause, Resume
 from player.engine.profile import Profile
 from player.ids import KeyId
 from player.runtime.profiles import load_profile
 from player.stream.events import Ended, Resumed, Stalled
 from tests.engine.conftest import Watch, Watched
+from tests.engine.test_moving_about import at, move
 
 PLAYERS = ("rxplayer", "shaka", "dashjs", "hlsjs", "ideal")
 QUALITIES = ("video-180p", "video-720p", "audio")
@@ -292,3 +296,31 @@ def test_a_player_may_close_every_second_session_only(watch: Watch) -> None:
     watched = watch(SEPARATE, profile=load_profile("dashjs"))
     assert len(watched.of(SessionCreated)) == 2
     assert len(watched.of(SessionClosed)) == 1
+
+
+# ── devices with a channel for each key ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.rule("KP16")
+def test_a_device_with_a_channel_for_each_key_gets_sessions_that_ask_nobody(watch: Watch) -> None:
+    """One license brings all keys; the key of the second track gets a session of its own, and no request."""
+    quirk = ("channel_per_key",)
+    group = replace(SEPARATE, license=LicenseSpec(grant="all"))
+    given: dict[str, object] = {"cdm": CdmSpec(quirks=quirk), "element": element_quirks(quirk)}
+    watched = watch(group, profile=load_profile("ideal"), **given)
+    assert watched.error is None
+    assert len(watched.of(LicenseRequested)) == 1
+    assert len(watched.of(SessionCreated)) == 1
+    assert [row.slot for row in watched.machine.eme.table] == [0, 1]
+    assert watched.of(Ended)[0].ended
+    without = watch(group, profile=load_profile("ideal"), **(given | {"element": element_quirks(())}), stop_at_s=30.0)
+    assert without.error is not None or not without.of(Ended)[0].ended  # its samples wait for a channel
+
+
+def test_messages_may_be_held_until_the_user_plays() -> None:
+    profile = load_profile("shaka")
+    held = replace(profile, network=replace(profile.network, delay_until_play=True))
+    for each, expected in ((profile, 0), (held, 4)):
+        moved = move(VOD, at(Pause(), 0.01), at(Resume(), 4.0), profile=each)
+        (asked_at,) = (time_s for time_s, _ in moved.of(LicenseRequested))
+        assert round(asked_at) == expected
