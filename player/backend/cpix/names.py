@@ -36,9 +36,10 @@ def qname(name: str) -> str:
 def prefixed(tag: str) -> str:
     """The way back: CPIX's own names without a prefix, names of a namespace that is not known in braces."""
     uri, brace, local = tag.rpartition("}")
-    known = {f"{{{value}": key for key, value in PREFIXES.items()}
     if not brace:
         return f"{{}}{tag}"
-    if uri not in known:
-        return tag
-    return local if known[uri] == "cpix" else f"{known[uri]}:{local}"
+    prefix = _PREFIX_OF.get(uri[1:])
+    return tag if prefix is None else prefix + local
+
+
+_PREFIX_OF: Final = {uri: "" if prefix == "cpix" else f"{prefix}:" for prefix, uri in PREFIXES.items()}

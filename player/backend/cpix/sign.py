@@ -14,6 +14,7 @@ from player.backend.cpix.signature import (
     ENVELOPED,
     RSA_SHA512,
     SHA512,
+    ids_of,
     referenced_bytes,
     refuse_inherited,
     signatures_of,
@@ -50,7 +51,7 @@ def _sign(root: Element, uri: str, private_key: PrivateKey, certificate: Certifi
     info = child(signature, "ds:SignedInfo")
     child(info, "ds:CanonicalizationMethod", {"Algorithm": C14N_1_1})
     child(info, "ds:SignatureMethod", {"Algorithm": RSA_SHA512})
-    digested = referenced_bytes(root, target_of(root, uri, signature), signature, exclusive=False)
+    digested = referenced_bytes(root, target_of(root, ids_of(root), uri, signature), signature, exclusive=False)
     _reference(info, uri, hashlib.sha512(digested).digest())
     signed = private_key.sign(canonical(info))
     child(signature, "ds:SignatureValue", {}, values.base64_text(signed))

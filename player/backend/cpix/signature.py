@@ -7,7 +7,7 @@ of the tests.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from player.backend.cpix import names
@@ -36,7 +36,20 @@ DIGESTS: Final[Mapping[str, str]] = {
 }
 
 
-def target_of(root: Element, uri: str | None, signature: Element) -> Element:
+Ids = Mapping[str, Sequence[Element]]
+
+
+def ids_of(root: Element) -> Ids:
+    """Elements by all that any reader could take for their id."""
+    found: dict[str, list[Element]] = {}
+    for each in root.iter("*"):
+        for value in {each.get(name) for name in _ID_ATTRIBUTES}:
+            if value is not None:
+                found.setdefault(value, []).append(each)
+    return found
+
+
+def target_of(root: Element, ids: Ids, uri: str | None, signature: Element) -> Element:
     """What a Reference names: the root, or the one element with that id, which is a child of the root.
 
     Stricter than CPIX: a signed element that was moved somewhere else is not found. Raises: CpixError.
@@ -45,7 +58,7 @@ def target_of(root: Element, uri: str | None, signature: Element) -> Element:
         return root
     if not uri or not uri.startswith("#") or len(uri) < 2:
         raise CpixError("bad-signature", place(signature), "a reference to something outside the document")
-    named = [each for each in root.iter("*") if uri[1:] in _ids(each)]
+    named = ids.get(uri[1:], ())
     if len(named) != 1:
         raise CpixError("bad-signature", place(signature), f"its reference fits {len(named)} elements, not one")
     if named[0].getparent() is not root:
@@ -71,7 +84,4 @@ def signatures_of(root: Element) -> list[Element]:
     return [each for each in elements(root) if each.tag == names.qname("ds:Signature")]
 
 
-def _ids(element: Element) -> set[str]:
-    """Values of all that any reader could take for an id."""
-    wanted = ("id", "Id", "ID", f"{{{names.XML}}}id")
-    return {value for value in map(element.get, wanted) if value is not None}
+_ID_ATTRIBUTES: Final = ("id", "Id", "ID", f"{{{names.XML}}}id")

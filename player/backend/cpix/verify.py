@@ -15,6 +15,8 @@ from player.backend.cpix.signature import (
     ENVELOPED,
     EXCLUSIVE,
     SIGNATURES,
+    Ids,
+    ids_of,
     referenced_bytes,
     refuse_inherited,
     signatures_of,
@@ -49,7 +51,8 @@ def verify(
     found = signatures_of(root)
     if len(found) > MAX_SIGNATURES:
         raise CpixError("bad-signature", "/CPIX", f"more than {MAX_SIGNATURES} signatures")
-    signed = tuple(_verified(root, each, trusted, now_us) for each in found)
+    ids = ids_of(root)
+    signed = tuple(_verified(root, ids, each, trusted, now_us) for each in found)
     covered = {each.covers for each in signed}
     _refuse_second(root, {name for name in covered if name in names.LISTS})
     for name in expected:
@@ -66,7 +69,7 @@ def _refuse_second(root: Element, signed: Collection[str]) -> None:
             raise CpixError("bad-signature", f"/CPIX/{name}", "there is another that is not signed")
 
 
-def _verified(root: Element, signature: Element, trusted: Collection[Certificate], now_us: int) -> Signed:
+def _verified(root: Element, ids: Ids, signature: Element, trusted: Collection[Certificate], now_us: int) -> Signed:
     refuse_inherited(root, signature)
     info = _one(signature, "ds:SignedInfo")
     certificate = _trusted(signature, trusted, now_us)
@@ -75,7 +78,10 @@ def _verified(root: Element, signature: Element, trusted: Collection[Certificate
     value = _bytes(_one(signature, "ds:SignatureValue"))
     if not _holds(certificate, value, canonical(info, exclusive=exclusive), digest):
         raise CpixError("bad-signature", place(signature), "it is not by the key of its certificate")
-    return Signed(covers=_covered(root, signature, info), certificate=certificate, node=_target(root, signature, info))
+    reference = _one(info, "ds:Reference")
+    target = target_of(root, ids, reference.get("URI"), signature)
+    _check_digest(root, signature, reference, target)
+    return Signed(covers=names.prefixed(target.tag), certificate=certificate, node=target)
 
 
 def _holds(certificate: Certificate, value: bytes, signed: bytes, digest: str) -> bool:
@@ -85,19 +91,13 @@ def _holds(certificate: Certificate, value: bytes, signed: bytes, digest: str) -
         return False
 
 
-def _covered(root: Element, signature: Element, info: Element) -> str:
-    """Name of what is signed, its digest checked."""
-    reference, target = _one(info, "ds:Reference"), _target(root, signature, info)
+def _check_digest(root: Element, signature: Element, reference: Element, target: Element) -> None:
+    """Raises: CpixError where what is named is not what was signed."""
     exclusive = _transformed(reference, whole=target is root)
     digest = _named(_one(reference, "ds:DigestMethod"), DIGESTS)
     data = referenced_bytes(root, target, signature, exclusive=exclusive)
     if not hmac.compare_digest(hashlib.new(digest, data).digest(), _bytes(_one(reference, "ds:DigestValue"))):
         raise CpixError("bad-signature", place(signature), "what it signs was changed")
-    return names.prefixed(target.tag)
-
-
-def _target(root: Element, signature: Element, info: Element) -> Element:
-    return target_of(root, _one(info, "ds:Reference").get("URI"), signature)
 
 
 def _transformed(reference: Element, *, whole: bool) -> bool:

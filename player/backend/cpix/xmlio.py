@@ -15,7 +15,7 @@ from player.backend.cpix import names
 from player.errors import CpixError
 
 MAX_BYTES: Final = 8_000_000  # some ten thousand sealed keys
-MAX_ELEMENTS: Final = 400_000
+MAX_ELEMENTS: Final = 200_000  # twice what those keys are made of
 _ENCODINGS: Final = frozenset({"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii", "iso-8859-1"})
 
 
