@@ -14,7 +14,7 @@ from player.cli.file_limit import raise_file_limit
 from player.cli.main import COMMANDS, complain, main
 from player.errors import KeystormError, UsageError
 
-HEAVY = ("aiohttp", "cryptography", "vl_convert", "rich", "structlog", "asyncio", "msgspec")
+HEAVY = ("aiohttp", "cryptography", "vl_convert", "rich", "structlog", "asyncio", "msgspec", "lxml")
 
 OPTIONS = {
     "demo": {"--clients", "--seed", "--clock", "--report", "--json"},
@@ -32,6 +32,7 @@ OPTIONS = {
         "--json",
     },
     "inspect": {"--init", "--json"},
+    "cpix": set(),  # its four commands have them
     "serve": {"--listen", "--token-file", "--seed", "--json"},
 }  # fmt: skip
 """What is built; nothing else may be listed."""

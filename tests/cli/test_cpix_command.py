@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def sealed(*options: str) -> int:
     return make("--recipient", "packager.pem", *options)
 
 
+SIGNER = ("--sign-key", "--sign-certificate", "--sign")
+CONTENT = ("--scheme", "--content-id", "--system", "--period", "--rule")
 SIGNED = ("--sign-key", "key server.key", "--sign-certificate", "key server.pem")
 
 
@@ -236,3 +239,20 @@ def test_files_and_commands_that_are_not_there_are_wrong_usage(folder: Path) -> 
     assert main(["cpix", "show", "."]) == 2
     assert main(["cpix", "show", "a\0b"]) == 2
     assert make("--clear", output="none/made.xml") == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("show", {"--private-key", "--json"}),
+        ("verify", {"--lenient", "--trust", "--expect", "--private-key"}),
+        ("reencrypt", {"--private-key", "--lenient", "--recipient", "--speke", *SIGNER, "--output"}),
+        ("make", {"--key", *CONTENT, "--clear", "--recipient", "--speke", *SIGNER, "--output"}),
+    ],
+)
+def test_help_lists_what_each_command_takes(
+    capsys: pytest.CaptureFixture[str], command: str, options: set[str]
+) -> None:
+    assert main(["cpix", command, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", told, re.MULTILINE)) == options | {"--help"}
