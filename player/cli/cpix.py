@@ -6,10 +6,10 @@ import json
 import os
 import secrets as chance
 import time
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from player.backend.cpix import names, xmlio
 from player.backend.cpix.faults import Fault
@@ -17,28 +17,20 @@ from player.backend.cpix.model import Document, DrmSystem, KeyEntry, Period, Usa
 from player.backend.cpix.open import open_document
 from player.backend.cpix.read import Profile, Read, read
 from player.backend.cpix.reseal import reseal
-from player.backend.cpix.seal import MIN_RSA_BITS, MIN_RSA_BITS_SPEKE, Recipient, seal
+from player.backend.cpix.seal import MIN_RSA_BITS, MIN_RSA_BITS_SPEKE, seal
 from player.backend.cpix.sign import sign_document, sign_list
 from player.backend.cpix.verify import Signed, verify
 from player.backend.cpix.write import write
-from player.cli import cpix_page, cpix_rules, secrets
+from player.cli import cpix_options, cpix_page, cpix_rules, secrets
 from player.cli.main import DONE, FAILED, WRONG_USAGE, complain
 from player.cli.outputs import check_writable
-from player.crypto import certificate as x509
-from player.crypto import rsa
-from player.crypto.certificate import Certificate
-from player.crypto.rsa import PrivateKey
 from player.errors import CpixError, UsageError
-from player.ids import COMMON_SYSTEM, KeyId, SystemId
+from player.ids import KeyId, SystemId
 from player.isobmff import pssh
 from player.isobmff.sample import Scheme
 
-T = TypeVar("T")
-
 UNREADABLE: Final = frozenset({"bad-encoding", "bad-value", "bad-xml", "doctype", "not-cpix", "too-large"})
 """Codes that say: nothing can be read here. Others say that what was read does not hold."""
-
-_WHOLE: Final = "document"
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -61,8 +53,10 @@ def run(options: Namespace) -> int:
 
 
 def _show_arguments(parser: ArgumentParser) -> None:
-    _input(parser)
-    parser.add_argument("--private-key", metavar="FILE", type=private_key, help="say which keys this recipient opens")
+    cpix_options.add_input(parser)
+    parser.add_argument(
+        "--private-key", metavar="FILE", type=cpix_options.private_key, help="say which keys this recipient opens"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -78,22 +72,29 @@ def _show(options: Namespace) -> int:
 
 
 def _verify_arguments(parser: ArgumentParser) -> None:
-    _input(parser)
+    cpix_options.add_input(parser)
     parser.add_argument("--lenient", action="store_true", help="take what vendors write, and tell its faults")
     parser.add_argument(
-        "--trust", metavar="FILE", type=certificate, action="append", default=[], help="a certificate that may sign"
+        "--trust",
+        metavar="FILE",
+        type=cpix_options.certificate,
+        action="append",
+        default=[],
+        help="a certificate that may sign",
     )
-    choices = (*names.LISTS, _WHOLE)
+    choices = (*names.LISTS, cpix_options.WHOLE)
     parser.add_argument(
         "--expect", metavar="LIST", choices=choices, action="append", default=[],
         help=f"what must be signed: {', '.join(choices)}",
     )  # fmt: skip
-    parser.add_argument("--private-key", metavar="FILE", type=private_key, help="open it too: MACs and keys")
+    parser.add_argument(
+        "--private-key", metavar="FILE", type=cpix_options.private_key, help="open it too: MACs and keys"
+    )
 
 
 def _verify(options: Namespace) -> int:
     found = read(_bytes(options.input), Profile.LENIENT if options.lenient else Profile.STRICT)
-    expected = ["CPIX" if each == _WHOLE else each for each in options.expect]
+    expected = ["CPIX" if each == cpix_options.WHOLE else each for each in options.expect]
     signed = verify(found.root, options.trust, now_us=_now_us(), expected=expected)
     warnings = list(found.warnings)
     lines = [f"{options.input}: {_counts(found.document)}", *map(_told_signed, signed)]
@@ -131,13 +132,20 @@ def _make_arguments(parser: ArgumentParser) -> None:
     add("--key", metavar="KID:KEY", type=secrets.keys, action="append", required=True, help=key)
     add("--scheme", choices=list(Scheme), help="of Common Encryption, for every key")
     add("--content-id", metavar="ID", help="of the whole document")
-    add("--system", metavar="NAME", type=system_id, action="append", default=[], help="common, or a SystemID: its pssh")
+    add(
+        "--system",
+        metavar="NAME",
+        type=cpix_options.system_id,
+        action="append",
+        default=[],
+        help="common, or a SystemID: its pssh",
+    )
     add("--period", metavar="ID=WHEN", type=cpix_rules.period, action="append", default=[], help=cpix_rules.PERIOD_HELP)
     add("--rule", metavar="KID=FILTERS", type=cpix_rules.rule, action="append", default=[], help=cpix_rules.RULE_HELP)
     add("--clear", action="store_true", help="write the keys as they are, for nobody in particular")
-    _recipients(parser)
-    _signer(parser)
-    _output(parser)
+    cpix_options.add_recipients(parser)
+    cpix_options.add_signer(parser)
+    cpix_options.add_output(parser)
 
 
 def _make(options: Namespace) -> int:
@@ -173,12 +181,12 @@ def _system(system: SystemId, kid: KeyId) -> DrmSystem:
 
 
 def _reencrypt_arguments(parser: ArgumentParser) -> None:
-    _input(parser)
-    parser.add_argument("--private-key", metavar="FILE", type=private_key, help="of one it is sealed for")
+    cpix_options.add_input(parser)
+    parser.add_argument("--private-key", metavar="FILE", type=cpix_options.private_key, help="of one it is sealed for")
     parser.add_argument("--lenient", action="store_true", help="take what vendors write, keys without a MAC too")
-    _recipients(parser)
-    _signer(parser)
-    _output(parser)
+    cpix_options.add_recipients(parser)
+    cpix_options.add_signer(parser)
+    cpix_options.add_output(parser)
 
 
 def _reencrypt(options: Namespace) -> int:
@@ -196,63 +204,6 @@ def _reencrypt(options: Namespace) -> int:
     return DONE
 
 
-# ── options ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _input(parser: ArgumentParser) -> None:
-    parser.add_argument("input", metavar="FILE", type=Path, help="a CPIX document")
-
-
-def _output(parser: ArgumentParser) -> None:
-    parser.add_argument("--output", metavar="FILE", type=Path, required=True, help="only you can read it")
-
-
-def _recipients(parser: ArgumentParser) -> None:
-    told = "who may open it: a certificate; with =KID,KID… these keys alone"
-    parser.add_argument("--recipient", metavar="FILE[=KID,…]", type=recipient, action="append", default=[], help=told)
-    parser.add_argument("--speke", action="store_true", help="take RSA keys of 2048 bits, as SPEKE does")
-
-
-def _signer(parser: ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--sign-key", metavar="FILE", type=private_key, help="the key of the signer")
-    add("--sign-certificate", metavar="FILE", type=certificate, help="and the certificate of that key")
-    choices = (*names.LISTS, _WHOLE)
-    add("--sign", metavar="LIST", choices=choices, action="append", help=f"what to sign (default: {choices[1]})")
-
-
-def private_key(text: str) -> PrivateKey:
-    return _from_file(text, rsa.read_private_key)
-
-
-def certificate(text: str) -> Certificate:
-    return _from_file(text, x509.read)
-
-
-def recipient(text: str) -> Recipient:
-    path, equals, kids = text.partition("=")
-    try:
-        own = frozenset(map(KeyId.parse, kids.split(","))) if equals else None
-    except ValueError as error:
-        raise ArgumentTypeError(f"{path}: after =: {error}") from None
-    return Recipient(certificate=certificate(path), kids=own, name=Path(path).stem)
-
-
-def system_id(text: str) -> SystemId:
-    try:
-        return COMMON_SYSTEM if text == "common" else SystemId.parse(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text}: {error}") from None
-
-
-def _from_file(text: str, read_bytes: Callable[[bytes], T]) -> T:
-    path = Path(text.removeprefix("@"))
-    try:
-        return read_bytes(secrets.read_bytes(path))
-    except ValueError as error:
-        raise ArgumentTypeError(f"{path}: {error}") from None
-
-
 # ── in and out ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -265,9 +216,9 @@ def _signed(found: Read, options: Namespace) -> None:
             raise UsageError("--sign needs --sign-key")
         return
     wanted: Sequence[str] = options.sign or (names.CONTENT_KEY_LIST,)
-    for name in (each for each in wanted if each != _WHOLE):
+    for name in (each for each in wanted if each != cpix_options.WHOLE):
         sign_list(found.root, name, options.sign_key, options.sign_certificate)
-    if _WHOLE in wanted:
+    if cpix_options.WHOLE in wanted:
         sign_document(found.root, options.sign_key, options.sign_certificate)
 
 
