@@ -20,7 +20,8 @@ OPTIONS = {
     "demo": {"--clients", "--seed", "--clock", "--report", "--json"},
     "play": {
         "--license-url", "--license-header", "--key", "--key-system", "--profile", "--license-scope",
-        "--representation", "--duration", "--as-fast-as-possible", "--out", "--sink", "--seed", "--trace", "--json",
+        "--representation", "--start", "--rate", "--duration", "--as-fast-as-possible", "--out", "--sink", "--cmcd",
+        "--seed", "--trace", "--json",
     },
     "decrypt": {"--key", "--output"},
     "package": {
