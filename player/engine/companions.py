@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from player.drm import keys as table
 from player.drm.init_data import InitData, kids_of
+from player.drm.keys import ExtendedStatus
 from player.eme import table as eme
 from player.eme.session import CALLABLE, REQUESTING, Session
 from player.engine import keys
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def open_channel(m: Machine, init_data: InitData) -> None:
     """The init data needs no license of its own; its keys may need a channel."""
-    if not m.spec.element.channel_per_key or all(_has_channel(m, kid) for kid in init_data.kids):
+    if not m.spec.element.channel_per_key or not any(_lacks_channel(m, kid) for kid in init_data.kids):
         return
     keys.make_room(m)
     try:
@@ -38,8 +39,11 @@ def open_channel(m: Machine, init_data: InitData) -> None:
         m.act(CdmCall(call))
 
 
-def _has_channel(m: Machine, kid: KeyId) -> bool:
-    return any(kid in _named(m, row) for row in m.eme.table if row.state in (CALLABLE, REQUESTING))
+def _lacks_channel(m: Machine, kid: KeyId) -> bool:
+    """A refused key needs none: no sample will come for it, and a channel takes the place of a session."""
+    entry = table.find(m.drm.keys, kid)
+    refused = entry is not None and entry.status is ExtendedStatus.DISALLOWED
+    return not refused and not any(kid in _named(m, row) for row in m.eme.table if row.state in (CALLABLE, REQUESTING))
 
 
 def _named(m: Machine, row: Session) -> tuple[KeyId, ...]:

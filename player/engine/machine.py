@@ -19,7 +19,7 @@ from player.drm.state import State as DrmState
 from player.eme.element import Element
 from player.eme.table import State as EmeState
 from player.engine import (
-    arriving,
+    arrivals,
     client_data,
     keys,
     leaving,
@@ -161,7 +161,7 @@ class Machine:
             case FetchFailed():
                 _FAILED[result.action.kind](self, result, now)
             case Progress():
-                arriving.progressed(self, result, now)
+                arrivals.progressed(self, result, now)
             case Start():
                 presentation.start(self, now)
             case Stop():
@@ -309,22 +309,22 @@ class Machine:
 
 
 _FETCHED: Final[dict[FetchKind, Callable[[Machine, Fetched, int], None]]] = {
-    FetchKind.MEDIA: segments.media_fetched,
+    FetchKind.MEDIA: arrivals.media_fetched,
     FetchKind.LICENSE: licensing.fetched,
     FetchKind.MPD: presentation.fetched,
-    FetchKind.INIT: segments.init_fetched,
-    FetchKind.INDEX: segments.index_fetched,
+    FetchKind.INIT: arrivals.init_fetched,
+    FetchKind.INDEX: arrivals.index_fetched,
     FetchKind.TIME: opening.time_fetched,
     FetchKind.PATCH: presentation.fetched,
     FetchKind.XLINK: remote.fetched,
     FetchKind.STEERING: opening.steering_fetched,
 }
 _FAILED: Final[dict[FetchKind, Callable[[Machine, FetchFailed, int], None]]] = {
-    FetchKind.MEDIA: segments.fetch_failed,
+    FetchKind.MEDIA: arrivals.fetch_failed,
     FetchKind.LICENSE: licensing.fetch_failed,
     FetchKind.MPD: presentation.fetch_failed,
-    FetchKind.INIT: segments.fetch_failed,
-    FetchKind.INDEX: segments.fetch_failed,
+    FetchKind.INIT: arrivals.fetch_failed,
+    FetchKind.INDEX: arrivals.fetch_failed,
     FetchKind.TIME: opening.time_failed,
     FetchKind.PATCH: presentation.fetch_failed,
     FetchKind.XLINK: remote.failed,
