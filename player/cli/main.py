@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "storm": "play a scenario with many clients and measure what its license servers see",
     "inspect": "show what is in media, an MPD, a pssh or a license: boxes, key ids, crypto periods, faults",
     "cpix": "show, make, re-encrypt and verify CPIX documents: content keys for named recipients",
+    "trace": "tell why license requests were sent and why keys are not usable, from a trace of play or storm",
     "serve": "run the embedded backend by itself: live and VOD origin, license servers",
 }
 """Each is a module of this room with `arguments(parser)` and `run(options) -> exit code`."""

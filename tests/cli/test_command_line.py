@@ -34,6 +34,7 @@ OPTIONS = {
     },
     "inspect": {"--init", "--json"},
     "cpix": set(),  # its four commands have them
+    "trace": set(),  # its commands have them
     "serve": {"--listen", "--token-file", "--seed", "--json"},
 }  # fmt: skip
 """What is built; nothing else may be listed."""
