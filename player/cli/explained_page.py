@@ -14,7 +14,8 @@ from player.trace.encode import Header
 FORMAT: Final = 1
 _NOTHING: Final = "-"
 _KIDS_SHOWN: Final = 2
-_KID_WIDTH: Final = 36  # a UUID on one line, as long as the terminal has room for it
+_KID_WIDTH: Final = 36  # a UUID on one line
+_ROOMY: Final = 140  # columns; a narrower terminal folds key ids, so that no column is lost
 _KID_COLUMNS: Final = ("key", "keys")
 
 
@@ -128,9 +129,10 @@ def _draw(title: str, tables: Sequence[Table]) -> None:
     for table in tables:
         console.print(Text(f"\n{table.title}", "bold"))
         if table.rows:
-            drawn = Drawn(box=box.SIMPLE_HEAD)
+            drawn = Drawn(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
             for name in table.head:
-                drawn.add_column(name, overflow="fold", min_width=_KID_WIDTH if name in _KID_COLUMNS else None)
+                whole = name in _KID_COLUMNS and console.width >= _ROOMY
+                drawn.add_column(name, overflow="fold", min_width=_KID_WIDTH if whole else None)
             for row in table.rows:
                 drawn.add_row(*map(Text, row))
             console.print(drawn)

@@ -225,6 +225,15 @@ def test_a_terminal_shows_key_ids_on_one_line(tmp_path: Path) -> None:
     assert max(map(len, lines)) <= 160
 
 
+def test_a_narrow_terminal_loses_no_column(tmp_path: Path) -> None:
+    path = tmp_path / "x.trace.jsonl"
+    _play(path, FAILING)
+    shown = STYLES.sub("", on_a_terminal("trace", "explain", str(path), columns=100)[1])
+    assert "answer" in shown
+    assert "because" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
 def test_what_a_file_says_cannot_steer_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = _written(tmp_path, HEADER, STATUS % (KID, "\\u001b[2J"))
     assert main(["trace", "explain", str(path)]) == 0
