@@ -69,6 +69,13 @@ def keystorm() -> Keystorm:
     return run
 
 
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard() -> None:
+    """A shell starts what runs in the background with Ctrl-C ignored, and children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="session")
 def start() -> Start:
     """`with start(*arguments) as running`: it is killed at the end of the block if it has not ended."""
